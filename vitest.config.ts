@@ -1,0 +1,33 @@
+import { defineConfig } from "vitest/config";
+
+// Suites with real processes wait on conditions; these bounds end a hang, they measure nothing.
+const BOUND_MS = 180_000;
+
+const shared = { pool: "forks", testTimeout: BOUND_MS, hookTimeout: BOUND_MS } as const;
+
+export default defineConfig({
+  test: {
+    reporters: ["default", "./tools/closing-line.mjs"],
+    projects: [
+      {
+        test: {
+          ...shared,
+          name: "unit",
+          include: ["src/**/*.test.ts", "test/*.test.ts"],
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        // Clusters of real processes, one at a time: two cores are few.
+        test: {
+          ...shared,
+          name: "system",
+          include: ["test/system/*.test.ts"],
+          setupFiles: ["test/system/log-failures.ts"],
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
+  },
+});
