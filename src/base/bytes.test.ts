@@ -1,0 +1,41 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { ByteReader, ByteWriter, ShortInputError } from "./bytes.ts";
+
+describe("bytes", () => {
+  test("whatever a writer took, a reader gives back, at every capacity", () => {
+    const item = fc.oneof(
+      fc.record({ kind: fc.constant("u8" as const), value: fc.integer({ min: 0, max: 255 }) }),
+      fc.record({ kind: fc.constant("u16" as const), value: fc.integer({ min: 0, max: 65_535 }) }),
+      fc.record({ kind: fc.constant("u32" as const), value: fc.nat({ max: 0xffff_ffff }) }),
+      fc.record({ kind: fc.constant("u64" as const), value: fc.maxSafeNat() }),
+      fc.record({ kind: fc.constant("text" as const), value: fc.string({ unit: "binary" }) }),
+    );
+    fc.assert(
+      fc.property(fc.array(item), fc.integer({ min: 1, max: 64 }), (items, capacity) => {
+        const writer = new ByteWriter(capacity);
+        for (const it of items) {
+          if (it.kind === "text") writer.text(it.value);
+          else writer[it.kind](it.value);
+        }
+        const reader = new ByteReader(writer.take());
+        for (const it of items) expect(reader[it.kind]()).toBe(it.value);
+        expect(reader.left).toBe(0);
+      }),
+      { seed: 3 },
+    );
+  });
+
+  test("a reader stops at the end of its input instead of inventing bytes", () => {
+    const reader = new ByteReader(new Uint8Array([1, 0, 0, 0, 9]));
+    expect(() => reader.sized() && reader.u8()).toThrow(ShortInputError);
+    expect(() => new ByteReader(new Uint8Array([255, 255, 255, 255])).sized()).toThrow(
+      ShortInputError,
+    );
+  });
+
+  test("a number past 2^53 is refused on both sides", () => {
+    expect(() => new ByteWriter().u64(2 ** 53)).toThrow(/unsigned number/);
+    expect(() => new ByteReader(new Uint8Array(8).fill(255)).u64()).toThrow(/2\^53/);
+  });
+});

@@ -1,0 +1,182 @@
+// Little-endian readers and writers for the formats of Raft3D: the core's boundary, the log, frames.
+
+import { assert } from "./assert.ts";
+
+const TWO_32 = 0x1_0000_0000;
+const UTF8 = new TextEncoder();
+const UTF8_STRICT = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+export function encodeUtf8(text: string): Uint8Array {
+  return UTF8.encode(text);
+}
+
+/** Throws a TypeError where the bytes are not UTF-8. */
+export function decodeUtf8(bytes: Uint8Array): string {
+  return UTF8_STRICT.decode(bytes);
+}
+
+/** Thrown by ByteReader when the input ends before its content; decoders turn it into a result. */
+export class ShortInputError extends Error {
+  override readonly name = "ShortInputError";
+}
+
+/** Reads values off the front of a byte array; never past its end. */
+export class ByteReader {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  #at: number;
+
+  constructor(bytes: Uint8Array, at = 0) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#at = at;
+  }
+
+  get at(): number {
+    return this.#at;
+  }
+
+  get left(): number {
+    return this.#bytes.length - this.#at;
+  }
+
+  #take(length: number): number {
+    if (this.left < length) throw new ShortInputError(`need ${length} bytes at ${this.#at}`);
+    const at = this.#at;
+    this.#at += length;
+    return at;
+  }
+
+  u8(): number {
+    return this.#view.getUint8(this.#take(1));
+  }
+
+  u16(): number {
+    return this.#view.getUint16(this.#take(2), true);
+  }
+
+  u32(): number {
+    return this.#view.getUint32(this.#take(4), true);
+  }
+
+  /** An unsigned 64-bit number that must be a safe integer. */
+  u64(): number {
+    const at = this.#take(8);
+    const value = this.#view.getUint32(at, true) + this.#view.getUint32(at + 4, true) * TWO_32;
+    assert(Number.isSafeInteger(value), () => `number past 2^53 at offset ${at}`);
+    return value;
+  }
+
+  /** A view of the next `length` bytes: it shares the input's memory. */
+  view(length: number): Uint8Array {
+    const at = this.#take(length);
+    return this.#bytes.subarray(at, at + length);
+  }
+
+  /** A view of bytes written with their length before them (u32). */
+  sized(): Uint8Array {
+    return this.view(this.u32());
+  }
+
+  text(): string {
+    return decodeUtf8(this.sized());
+  }
+}
+
+/** Appends values to a buffer that grows by doubling and may be reused with `reset`. */
+export class ByteWriter {
+  #bytes: Uint8Array;
+  #view: DataView;
+  #length = 0;
+
+  constructor(capacity = 256) {
+    this.#bytes = new Uint8Array(capacity);
+    this.#view = new DataView(this.#bytes.buffer);
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  reset(): this {
+    this.#length = 0;
+    return this;
+  }
+
+  // Replaces the buffer and its view: take the offset first, then touch them.
+  #grow(by: number): number {
+    const at = this.#length;
+    const needed = at + by;
+    if (needed > this.#bytes.length) {
+      const bigger = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
+      bigger.set(this.#bytes.subarray(0, at));
+      this.#bytes = bigger;
+      this.#view = new DataView(bigger.buffer);
+    }
+    this.#length = needed;
+    return at;
+  }
+
+  u8(value: number): this {
+    const at = this.#grow(1);
+    this.#view.setUint8(at, value);
+    return this;
+  }
+
+  u16(value: number): this {
+    const at = this.#grow(2);
+    this.#view.setUint16(at, value, true);
+    return this;
+  }
+
+  u32(value: number): this {
+    const at = this.#grow(4);
+    this.#view.setUint32(at, value, true);
+    return this;
+  }
+
+  u64(value: number): this {
+    assert(Number.isSafeInteger(value) && value >= 0, () => `not an unsigned number: ${value}`);
+    const at = this.#grow(8);
+    this.#view.setUint32(at, value % TWO_32, true);
+    this.#view.setUint32(at + 4, Math.floor(value / TWO_32), true);
+    return this;
+  }
+
+  raw(bytes: Uint8Array): this {
+    const at = this.#grow(bytes.length);
+    this.#bytes.set(bytes, at);
+    return this;
+  }
+
+  sized(bytes: Uint8Array): this {
+    return this.u32(bytes.length).raw(bytes);
+  }
+
+  text(value: string): this {
+    return this.sized(encodeUtf8(value));
+  }
+
+  zeros(count: number): this {
+    const at = this.#grow(count);
+    this.#bytes.fill(0, at, at + count);
+    return this;
+  }
+
+  /** Overwrites four bytes already written. */
+  setU32(at: number, value: number): this {
+    assert(at + 4 <= this.#length, "overwrite past the end");
+    this.#view.setUint32(at, value, true);
+    return this;
+  }
+
+  /** A view of what was written: valid until the next write or reset. */
+  view(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  /** A copy of what was written. */
+  take(): Uint8Array {
+    return this.#bytes.slice(0, this.#length);
+  }
+}
