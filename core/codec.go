@@ -1,0 +1,143 @@
+package main
+
+import (
+	"encoding/binary"
+	"errors"
+	"slices"
+
+	pb "go.etcd.io/raft/v3/raftpb"
+)
+
+// The flat encoding of src/raft/codec.ts: little endian, no padding, lengths before bytes.
+
+var errShort = errors.New("input ends before its content does")
+
+// writer appends to a buffer that is reused from call to call.
+type writer struct{ buf []byte }
+
+func (w *writer) u8(v uint8)   { w.buf = append(w.buf, v) }
+func (w *writer) u32(v uint32) { w.buf = binary.LittleEndian.AppendUint32(w.buf, v) }
+func (w *writer) u64(v uint64) { w.buf = binary.LittleEndian.AppendUint64(w.buf, v) }
+
+func (w *writer) bytes(b []byte) {
+	w.u32(uint32(len(b)))
+	w.buf = append(w.buf, b...)
+}
+
+func (w *writer) ids(ids []uint64) {
+	w.u32(uint32(len(ids)))
+	for _, id := range ids {
+		w.u64(id)
+	}
+}
+
+func (w *writer) confState(cs *pb.ConfState) {
+	w.ids(cs.GetVoters())
+	w.ids(cs.GetLearners())
+	w.ids(cs.GetVotersOutgoing())
+	w.ids(cs.GetLearnersNext())
+	if cs.GetAutoLeave() {
+		w.u8(1)
+	} else {
+		w.u8(0)
+	}
+}
+
+// entries writes the block that the log of src/storage stores as it is.
+func (w *writer) entries(entries []*pb.Entry) {
+	w.u32(uint32(len(entries)))
+	for _, e := range entries {
+		w.u64(e.GetIndex())
+		w.u64(e.GetTerm())
+		w.u8(uint8(e.GetType()))
+		w.bytes(e.GetData())
+	}
+}
+
+// reader takes values off the front of the input; the first failure sticks.
+type reader struct {
+	buf []byte
+	err error
+}
+
+func (r *reader) take(n int) []byte {
+	if r.err != nil || n < 0 || len(r.buf) < n {
+		r.err = errShort
+		return nil
+	}
+	b := r.buf[:n]
+	r.buf = r.buf[n:]
+	return b
+}
+
+func (r *reader) u8() uint8 {
+	if b := r.take(1); b != nil {
+		return b[0]
+	}
+	return 0
+}
+
+func (r *reader) u32() uint32 {
+	if b := r.take(4); b != nil {
+		return binary.LittleEndian.Uint32(b)
+	}
+	return 0
+}
+
+func (r *reader) u64() uint64 {
+	if b := r.take(8); b != nil {
+		return binary.LittleEndian.Uint64(b)
+	}
+	return 0
+}
+
+// bytes returns a copy: the input buffer belongs to the host and is overwritten by the next call.
+func (r *reader) bytes() []byte {
+	b := r.take(int(r.u32()))
+	if b == nil {
+		return nil
+	}
+	return append([]byte(nil), b...)
+}
+
+func (r *reader) ids() []uint64 {
+	n := int(r.u32())
+	if n < 0 || n > len(r.buf)/8 {
+		r.err = errShort
+		return nil
+	}
+	var ids []uint64
+	for range n {
+		ids = append(ids, r.u64())
+	}
+	return ids
+}
+
+func (r *reader) confState() *pb.ConfState {
+	cs := &pb.ConfState{
+		Voters:         r.ids(),
+		Learners:       r.ids(),
+		VotersOutgoing: r.ids(),
+		LearnersNext:   r.ids(),
+	}
+	cs.AutoLeave = new(r.u8() != 0)
+	return cs
+}
+
+func (r *reader) entries() []*pb.Entry {
+	n := int(r.u32())
+	var entries []*pb.Entry
+	for i := 0; i < n && r.err == nil; i++ {
+		index, term := r.u64(), r.u64()
+		typ := pb.EntryType(r.u8())
+		entries = append(entries, &pb.Entry{
+			Index: new(index), Term: new(term), Type: typ.Enum(), Data: r.bytes(),
+		})
+	}
+	return entries
+}
+
+func putU32(at []byte, v uint32) { binary.LittleEndian.PutUint32(at, v) }
+
+// sortIDs makes the order of a set the same in every run: Go walks maps in random order.
+func sortIDs(ids []uint64) { slices.Sort(ids) }
