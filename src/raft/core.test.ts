@@ -1,0 +1,204 @@
+import { readFileSync } from "node:fs";
+import { beforeAll, describe, expect, test } from "vitest";
+import type { Clock } from "../env/clock.ts";
+import type { Logger } from "../env/logger.ts";
+import type { Random } from "../env/random.ts";
+import { Core, type Group, type GroupConfig } from "./core.ts";
+import { type ConfState, MSG_SNAP } from "./messages.ts";
+import { CoreTrap } from "./trap.ts";
+
+const WASM = new URL("../../dist/core.wasm", import.meta.url);
+
+let module: WebAssembly.Module;
+beforeAll(async () => {
+  module = await WebAssembly.compile(readFileSync(WASM));
+});
+
+function seededRandom(seed: number): Random {
+  let state = seed;
+  const u32 = (): number => (state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0);
+  return {
+    u32,
+    fill(bytes) {
+      for (let i = 0; i < bytes.length; i++) bytes[i] = u32() >>> 24;
+    },
+  };
+}
+
+const stillClock: Clock = {
+  monotonicMs: () => 0,
+  wallMs: () => 0,
+  after: () => ({ cancel: () => undefined }),
+  defer: () => undefined,
+};
+
+function collect(lines: string[]): Logger {
+  const logger: Logger = {
+    debug: (_message, fields) => void lines.push(String(fields?.["raft"])),
+    info: () => undefined,
+    warn: () => undefined,
+    error: (_message, fields) => void lines.push(String(fields?.["raft"])),
+    child: () => logger,
+  };
+  return logger;
+}
+
+const voters = (...ids: number[]): ConfState => ({
+  voters: ids,
+  learners: [],
+  votersOutgoing: [],
+  learnersNext: [],
+  autoLeave: false,
+});
+
+function config(id: number, confState: ConfState): GroupConfig {
+  return {
+    id,
+    electionTicks: 10,
+    heartbeatTicks: 1,
+    messageBytesMax: 1 << 20,
+    inflightMessagesMax: 256,
+    uncommittedBytesMax: 1 << 26,
+    committedBytesMax: 1 << 20,
+    base: { index: 1, term: 1 },
+    snapshot: { index: 1, term: 1 },
+    confState,
+    hardState: { term: 1, vote: 0, commit: 1 },
+  };
+}
+
+async function makeCore(seed: number, lines: string[] = []): Promise<Core> {
+  return Core.instantiate(module, {
+    clock: stillClock,
+    random: seededRandom(seed),
+    logger: collect(lines),
+  });
+}
+
+/** Runs the groups' exchange to its end; whatever is written is durable at once. */
+function settle(groups: readonly Group[], trace: string[] = []): void {
+  for (let busy = true; busy;) {
+    busy = false;
+    for (const [at, group] of groups.entries()) {
+      for (let ready = group.ready(); ready !== null; ready = group.ready()) {
+        busy = true;
+        for (const m of ready.messages) {
+          trace.push(`${at + 1}>${m.to} ${m.type} t${m.term} i${m.index} ${m.bytes.length}`);
+          if (m.type !== MSG_SNAP) groups[m.to - 1]?.step(at + 1, m.bytes);
+        }
+        if (ready.append !== null) group.appended(ready.append.ticket);
+        if (ready.apply !== null) {
+          for (const e of ready.apply.entries) {
+            trace.push(
+              `${at + 1} applies ${e.index}/${e.term} ${new TextDecoder().decode(e.data)}`,
+            );
+          }
+          group.applied(ready.apply.ticket);
+        }
+      }
+    }
+  }
+}
+
+async function runElection(seed: number): Promise<string[]> {
+  const lines: string[] = [];
+  const core = await makeCore(seed, lines);
+  const groups = [1, 2, 3].map((id) => core.open(config(id, voters(1, 2, 3))));
+  for (const group of groups) group.start();
+  const trace: string[] = [];
+  for (let tick = 0; tick < 40; tick++) {
+    for (const group of groups) group.tick();
+    settle(groups, trace);
+  }
+  const leader = groups.find((group) => group.status().role === "leader");
+  leader?.propose([new TextEncoder().encode("printer"), new TextEncoder().encode("spool")]);
+  settle(groups, trace);
+  return [...trace, ...lines];
+}
+
+describe("the consensus core in WebAssembly", () => {
+  test("three groups in one instance elect a leader and apply its proposals", async () => {
+    const trace = await runElection(7);
+    for (const node of [1, 2, 3]) {
+      const applied = trace.filter((line) => line.startsWith(`${node} applies`));
+      expect(applied.at(-1)).toMatch(/ spool$/);
+      expect(applied.at(-2)).toMatch(/ printer$/);
+    }
+  });
+
+  test("the same seed gives the same run to the byte, another seed another run", async () => {
+    const [first, second, other] = [
+      await runElection(7),
+      await runElection(7),
+      await runElection(8),
+    ];
+    expect(second).toEqual(first);
+    expect(other).not.toEqual(first);
+  });
+
+  test("status tells the host what the core holds", async () => {
+    const core = await makeCore(1);
+    const group = core.open(config(1, voters(1)));
+    group.start();
+    group.campaign();
+    settle([group]);
+    const status = group.status();
+    expect(status).toMatchObject({ role: "leader", leader: 1, firstIndex: 2, lastIndex: 2 });
+    expect(status.hardState).toEqual({ term: 2, vote: 1, commit: 2 });
+    expect(status.confState).toEqual(voters(1));
+    expect(status.progress).toEqual([{ id: 1, match: 2, next: 3, state: 1, recentlyActive: true }]);
+  });
+
+  test("a panic inside raft kills the instance for good and says what it means", async () => {
+    const lines: string[] = [];
+    const core = await makeCore(1, lines);
+    const one = core.open(config(1, voters(1, 2, 3)));
+    const two = core.open(config(2, voters(1, 2, 3)));
+    one.start();
+    two.start();
+    one.campaign();
+    settle([one, two]);
+    one.propose([new Uint8Array([1])]);
+    settle([one, two]);
+    // Node 2 comes back with an empty log, as if its directory had been emptied.
+    const forgetful = core.open(config(2, voters(1, 2, 3)));
+    forgetful.start();
+    one.tick();
+    let thrown: unknown;
+    try {
+      settle([one, forgetful]);
+    } catch (error) {
+      thrown = error;
+    }
+    expect(thrown).toBeInstanceOf(CoreTrap);
+    expect((thrown as CoreTrap).message).toMatch(
+      /tocommit\(3\) is out of range \[lastIndex\(1\)\]/,
+    );
+    expect((thrown as CoreTrap).advice).toMatch(/rolled back/);
+    expect(() => one.status()).toThrow(CoreTrap);
+    expect(() => core.open(config(3, voters(3)))).toThrow(CoreTrap);
+  });
+
+  test("large arguments move the memory, and every answer is still whole", async () => {
+    const core = await makeCore(1);
+    const group = core.open(config(1, voters(1)));
+    group.start();
+    group.campaign();
+    settle([group]);
+    const before = core.memoryBytes;
+    const commands = Array.from({ length: 40 }, (_, i) => new Uint8Array(100_000).fill(i + 1));
+    expect(group.propose(commands)).toBe(true);
+    const got: Uint8Array[] = [];
+    for (let ready = group.ready(); ready !== null; ready = group.ready()) {
+      if (ready.append !== null) group.appended(ready.append.ticket);
+      if (ready.apply !== null) {
+        for (const entry of ready.apply.entries) got.push(entry.data);
+        group.applied(ready.apply.ticket);
+      }
+    }
+    expect(core.memoryBytes).toBeGreaterThan(before);
+    expect(got.length).toBe(commands.length);
+    const whole = got.every((data, i) => Buffer.compare(data, commands[i]!) === 0);
+    expect(whole).toBe(true);
+  });
+});

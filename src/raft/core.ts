@@ -1,0 +1,352 @@
+// The consensus core, as TypeScript sees it: etcd's RawNode in WebAssembly. The rules of this boundary
+// (who owns what, in which order calls come, what a trap means) are in BOUNDARY.md.
+//
+// One Core is one WebAssembly instance and can host many raft groups. Every call is synchronous and runs
+// to its end; nothing here is re-entrant, and the log callback must not throw.
+
+import { assert, must, toError } from "../base/assert.ts";
+import { ByteReader, ByteWriter } from "../base/bytes.ts";
+import type { Clock } from "../env/clock.ts";
+import type { Logger } from "../env/logger.ts";
+import type { Random } from "../env/random.ts";
+import {
+  type ConfState,
+  type GroupStatus,
+  type HardState,
+  type Ready,
+  decodeReady,
+  decodeStatus,
+  readConfState,
+  writeConfState,
+} from "./messages.ts";
+import { CoreTrap, panicLine } from "./trap.ts";
+import { WasiHost } from "./wasi.ts";
+
+/** Changes whenever core/abi.go does. */
+const ABI_VERSION = 1;
+
+interface CoreExports {
+  readonly memory: WebAssembly.Memory;
+  readonly _initialize: () => void;
+  readonly core_abi: () => number;
+  readonly core_input: (length: number) => number;
+  readonly core_output: () => number;
+  readonly core_output_length: () => number;
+  readonly core_open: (length: number) => number;
+  readonly core_load: (handle: number, length: number) => number;
+  readonly core_start: (handle: number) => number;
+  readonly core_close: (handle: number) => number;
+  readonly core_tick: (handle: number) => number;
+  readonly core_campaign: (handle: number) => number;
+  readonly core_propose: (handle: number, length: number) => number;
+  readonly core_step: (handle: number, from: bigint, length: number, snapshot: number) => number;
+  readonly core_read_index: (handle: number, length: number) => number;
+  readonly core_ready: (handle: number) => number;
+  readonly core_appended: (handle: number, ticket: number) => number;
+  readonly core_applied: (handle: number, ticket: number) => number;
+  readonly core_snapshotted: (handle: number, length: number) => number;
+  readonly core_compact: (handle: number, index: bigint) => number;
+  readonly core_propose_conf_change: (handle: number, length: number) => number;
+  readonly core_apply_conf_change: (handle: number, type: number, length: number) => number;
+  readonly core_report_unreachable: (handle: number, id: bigint) => number;
+  readonly core_report_snapshot: (handle: number, id: bigint, ok: number) => number;
+  readonly core_transfer_leader: (handle: number, to: bigint) => number;
+  readonly core_status: (handle: number) => number;
+}
+
+/** core/group.go's statuses below zero. */
+const DROPPED = -1;
+const REFUSALS: Readonly<Record<number, StepResult>> = {
+  [DROPPED]: "dropped",
+  [-2]: "malformed",
+  [-3]: "refused",
+  [-4]: "unknown-peer",
+};
+
+/** What became of a peer's message; everything but `taken` is counted and otherwise ignored. */
+export type StepResult = "taken" | "dropped" | "malformed" | "refused" | "unknown-peer";
+
+export interface GroupConfig {
+  readonly id: number;
+  readonly electionTicks: number;
+  readonly heartbeatTicks: number;
+  readonly messageBytesMax: number;
+  readonly inflightMessagesMax: number;
+  readonly uncommittedBytesMax: number;
+  readonly committedBytesMax: number;
+  /** The entry before the first one that `load` hands over. */
+  readonly base: { readonly index: number; readonly term: number };
+  /** The state the driver starts from; everything behind it is applied again. */
+  readonly snapshot: { readonly index: number; readonly term: number };
+  readonly confState: ConfState;
+  readonly hardState: HardState;
+}
+
+export interface CoreHost {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+export class Core {
+  readonly #exports: CoreExports;
+  readonly #wasi: WasiHost;
+  readonly #scratch = new ByteWriter(4096);
+  #dead: CoreTrap | null = null;
+
+  /** Instantiates a compiled module and checks that it speaks this file's ABI. */
+  static async instantiate(module: WebAssembly.Module, host: CoreHost): Promise<Core> {
+    const wasi = new WasiHost(host.clock, host.random);
+    const wanted = WebAssembly.Module.imports(module)
+      .filter((entry) => entry.module === "wasi_snapshot_preview1")
+      .map((entry) => entry.name);
+    const slot: { core: Core | null } = { core: null };
+    const instance = await WebAssembly.instantiate(module, {
+      wasi_snapshot_preview1: wasi.imports(wanted),
+      raft3d: {
+        log: (level: number, at: number, length: number) =>
+          slot.core?.log(host.logger, level, at, length),
+      },
+    });
+    // The one cast of this boundary: core_abi, called below, vouches for the shape.
+    const exports = instance.exports as unknown as CoreExports;
+    wasi.attach(exports.memory);
+    const core = new Core(exports, wasi);
+    slot.core = core;
+    core.call(() => (exports._initialize(), 0));
+    const abi = core.call(() => exports.core_abi());
+    assert(abi === ABI_VERSION, `core.wasm speaks ABI ${abi}, this build ${ABI_VERSION}: rebuild`);
+    return core;
+  }
+
+  private constructor(exports: CoreExports, wasi: WasiHost) {
+    this.#exports = exports;
+    this.#wasi = wasi;
+  }
+
+  /** Bytes of the instance's linear memory. */
+  get memoryBytes(): number {
+    return this.#exports.memory.buffer.byteLength;
+  }
+
+  /** Opens a group with an empty log; `load` and `start` follow. */
+  open(config: GroupConfig): Group {
+    const w = this.#scratch.reset();
+    w.u64(config.id).u32(config.electionTicks).u32(config.heartbeatTicks);
+    w.u32(config.messageBytesMax).u32(config.inflightMessagesMax);
+    w.u64(config.uncommittedBytesMax).u64(config.committedBytesMax);
+    w.u64(config.base.index).u64(config.base.term);
+    w.u64(config.snapshot.index).u64(config.snapshot.term);
+    writeConfState(w, config.confState);
+    w.u64(config.hardState.term).u64(config.hardState.vote).u64(config.hardState.commit);
+    const length = this.put(w.view());
+    const handle = this.call((x) => x.core_open(length));
+    assert(handle >= 0, () => `the core refuses this group: ${this.errorText()}`);
+    return new Group(this, handle);
+  }
+
+  /** Runs one exported function; whatever it throws kills the instance for good. */
+  call(run: (exports: CoreExports) => number): number {
+    if (this.#dead !== null) throw this.#dead;
+    try {
+      return run(this.#exports);
+    } catch (thrown) {
+      const cause = toError(thrown);
+      const panic = panicLine(this.#wasi.stderr) ?? cause.message;
+      this.#dead = new CoreTrap(panic, { cause });
+      throw this.#dead;
+    }
+  }
+
+  /** Copies an argument into the core and returns its length, for the call that follows at once. */
+  put(bytes: Uint8Array): number {
+    const at = this.call((x) => x.core_input(bytes.length)) >>> 0;
+    new Uint8Array(this.#exports.memory.buffer, at, bytes.length).set(bytes);
+    return bytes.length;
+  }
+
+  /** A copy of the answer of the call before. */
+  output(length: number): Uint8Array {
+    const at = this.call((x) => x.core_output()) >>> 0;
+    return new Uint8Array(this.#exports.memory.buffer, at, length).slice();
+  }
+
+  errorText(): string {
+    return new TextDecoder().decode(this.output(this.call((x) => x.core_output_length())));
+  }
+
+  /** Called by the core. It must not throw: the exception would unwind through Go's stack. */
+  private log(logger: Logger, levelAndHandle: number, at: number, length: number): void {
+    try {
+      const bytes = new Uint8Array(this.#exports.memory.buffer, at >>> 0, length).slice();
+      const line = new TextDecoder().decode(bytes);
+      const fields = { raft: line };
+      switch (levelAndHandle & 0xff) {
+        case 0:
+        case 1:
+          // Raft's own "info" is one line an election step: news for whoever hunts something.
+          return logger.debug("raft", fields);
+        case 2:
+          return logger.warn("raft", fields);
+        default:
+          return logger.error("raft", fields);
+      }
+    } catch {
+      // A logger that fails must not take consensus with it; there is nobody left to tell.
+    }
+  }
+}
+
+/** One raft group. Every method may throw CoreTrap, after which the instance is never used again. */
+export class Group {
+  readonly #core: Core;
+  readonly #handle: number;
+  readonly #scratch = new ByteWriter(4096);
+
+  constructor(core: Core, handle: number) {
+    this.#core = core;
+    this.#handle = handle;
+  }
+
+  #check(status: number, what: string): void {
+    assert(status >= 0, () => `the core refuses to ${what}: ${this.#core.errorText()} (${status})`);
+  }
+
+  /** Hands over recovered entries, in the encoding of the log. Before `start` only. */
+  load(entries: Uint8Array): void {
+    const length = this.#core.put(entries);
+    this.#check(
+      this.#core.call((x) => x.core_load(this.#handle, length)),
+      "load entries",
+    );
+  }
+
+  start(): void {
+    this.#check(
+      this.#core.call((x) => x.core_start(this.#handle)),
+      "start",
+    );
+  }
+
+  close(): void {
+    this.#check(
+      this.#core.call((x) => x.core_close(this.#handle)),
+      "close",
+    );
+  }
+
+  tick(): void {
+    this.#check(
+      this.#core.call((x) => x.core_tick(this.#handle)),
+      "tick",
+    );
+  }
+
+  campaign(): boolean {
+    return this.#core.call((x) => x.core_campaign(this.#handle)) >= 0;
+  }
+
+  /** Offers commands as one message. False: nothing was taken (no leader, or too much uncommitted). */
+  propose(commands: readonly Uint8Array[]): boolean {
+    const w = this.#scratch.reset().u32(commands.length);
+    for (const command of commands) w.sized(command);
+    const length = this.#core.put(w.view());
+    const status = this.#core.call((x) => x.core_propose(this.#handle, length));
+    if (status === DROPPED) return false;
+    this.#check(status, "take a proposal");
+    return true;
+  }
+
+  /** Takes a peer's message. A MsgSnap only with `snapshotDurable`: its file is here and synced. */
+  step(from: number, message: Uint8Array, snapshotDurable = false): StepResult {
+    const length = this.#core.put(message);
+    const status = this.#core.call((x) =>
+      x.core_step(this.#handle, BigInt(from), length, snapshotDurable ? 1 : 0),
+    );
+    if (status >= 0) return "taken";
+    return must(REFUSALS[status], `meaning of status ${status}`);
+  }
+
+  /** Asks for a read state; `context` must never have been used before, by any node, in any attempt. */
+  readIndex(context: Uint8Array): void {
+    const length = this.#core.put(context);
+    this.#check(
+      this.#core.call((x) => x.core_read_index(this.#handle, length)),
+      "read",
+    );
+  }
+
+  /** The work that is due; null when there is none. Call until null. */
+  ready(): Ready | null {
+    const length = this.#core.call((x) => x.core_ready(this.#handle));
+    this.#check(length, "say what is due");
+    return length === 0 ? null : decodeReady(this.#core.output(length));
+  }
+
+  /** Every append up to `ticket` is durable. */
+  appended(ticket: number): void {
+    this.#check(
+      this.#core.call((x) => x.core_appended(this.#handle, ticket)),
+      "go on",
+    );
+  }
+
+  /** Every batch of committed entries up to `ticket` is applied. */
+  applied(ticket: number): void {
+    this.#check(
+      this.#core.call((x) => x.core_applied(this.#handle, ticket)),
+      "go on",
+    );
+  }
+
+  /** A snapshot of the state at `index`, with the configuration of that index, is durable. */
+  snapshotted(index: number, confState: ConfState): void {
+    const w = this.#scratch.reset().u64(index);
+    writeConfState(w, confState);
+    const length = this.#core.put(w.view());
+    this.#check(
+      this.#core.call((x) => x.core_snapshotted(this.#handle, length)),
+      "note a snapshot",
+    );
+  }
+
+  /** Forgets the entries up to and including `index`, which a snapshot must hold. */
+  compact(index: number): void {
+    this.#check(
+      this.#core.call((x) => x.core_compact(this.#handle, BigInt(index))),
+      "compact",
+    );
+  }
+
+  proposeConfChange(change: Uint8Array): boolean {
+    const length = this.#core.put(change);
+    return this.#core.call((x) => x.core_propose_conf_change(this.#handle, length)) >= 0;
+  }
+
+  applyConfChange(entryType: number, data: Uint8Array): ConfState {
+    const length = this.#core.put(data);
+    const status = this.#core.call((x) =>
+      x.core_apply_conf_change(this.#handle, entryType, length),
+    );
+    this.#check(status, "change the configuration");
+    return readConfState(new ByteReader(this.#core.output(status)));
+  }
+
+  reportUnreachable(id: number): void {
+    this.#core.call((x) => x.core_report_unreachable(this.#handle, BigInt(id)));
+  }
+
+  reportSnapshot(id: number, ok: boolean): void {
+    this.#core.call((x) => x.core_report_snapshot(this.#handle, BigInt(id), ok ? 1 : 0));
+  }
+
+  transferLeader(to: number): void {
+    this.#core.call((x) => x.core_transfer_leader(this.#handle, BigInt(to)));
+  }
+
+  status(): GroupStatus {
+    const length = this.#core.call((x) => x.core_status(this.#handle));
+    this.#check(length, "tell its status");
+    return decodeStatus(this.#core.output(length));
+  }
+}
