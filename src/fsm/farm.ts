@@ -1,0 +1,164 @@
+// The replicated objects: printers, filaments and print jobs, with what is derived from them.
+//
+// The farm owns three tables, the next automatic id of each kind, and a hash over all of these that
+// is kept up to date with every write, so that `digest()` costs nothing. It also counts the Queued
+// and Running jobs of each printer and filament; that count follows from the jobs, and is therefore
+// neither hashed nor saved.
+//
+// It knows no rule of the business: evolve.ts decides what is written, and is together with the
+// loader of snapshots the only caller of `insert`, `replace` and `remove`. Readers get `Table`,
+// which cannot write.
+//
+// Invariant: the next id of a kind is free, and has never been free again once it was passed. It
+// begins at 1 and grows only: past an object created with that number, whether the cluster chose
+// the number or a client did. So it is at the same time the answer to "which id comes next".
+
+import { assert } from "../base/assert.ts";
+import type { Filament, PrintJob, Printer } from "./objects.ts";
+import { idKey } from "./objects.ts";
+import type { ObjectKind } from "./reply.ts";
+import type { RowOf } from "./rows.ts";
+import { nextIdHash, rowHash } from "./rows.ts";
+import type { Hash64 } from "./state-hash.ts";
+import { StateHash } from "./state-hash.ts";
+import type { Table, TableView } from "./table.ts";
+import { RowTable } from "./table.ts";
+import { isActive } from "./transitions.ts";
+
+export type NextIds = Readonly<Record<ObjectKind, number>>;
+
+/** A picture of the farm: later writes do not show in it. */
+export interface FarmView {
+  readonly printers: TableView<Printer>;
+  readonly filaments: TableView<Filament>;
+  readonly jobs: TableView<PrintJob>;
+  readonly nextIds: NextIds;
+  readonly digest: string;
+}
+
+export class Farm {
+  readonly #tables: { readonly [K in ObjectKind]: RowTable<RowOf[K]> } = {
+    printer: new RowTable<Printer>(),
+    filament: new RowTable<Filament>(),
+    print_job: new RowTable<PrintJob>(),
+  };
+  readonly #nextIds: Record<ObjectKind, number> = { printer: 1, filament: 1, print_job: 1 };
+  readonly #hash = new StateHash();
+  /** Key of a printer or filament to the number of its active jobs; no entry where that is zero. */
+  readonly #activeJobs = {
+    printer: new Map<string, number>(),
+    filament: new Map<string, number>(),
+  };
+
+  private constructor() {
+    for (const kind of ["printer", "filament", "print_job"] as const) {
+      this.#hash.add(nextIdHash(kind, 1));
+    }
+  }
+
+  static empty(): Farm {
+    return new Farm();
+  }
+
+  get printers(): Table<Printer> {
+    return this.#tables.printer;
+  }
+
+  get filaments(): Table<Filament> {
+    return this.#tables.filament;
+  }
+
+  get jobs(): Table<PrintJob> {
+    return this.#tables.print_job;
+  }
+
+  /** The id that the next object of this kind gets if its creator names none. */
+  nextId(kind: ObjectKind): number {
+    return this.#nextIds[kind];
+  }
+
+  /** How many Queued and Running jobs there are on this printer or filament. */
+  activeJobs(kind: "printer" | "filament", key: string): number {
+    return this.#activeJobs[kind].get(key) ?? 0;
+  }
+
+  /** Sixteen digits over all rows and next ids: equal for equal farms, whatever way led there. */
+  digest(): string {
+    return this.#hash.hex();
+  }
+
+  /** The same as `digest`, as numbers. */
+  get hash(): Hash64 {
+    return this.#hash;
+  }
+
+  view(): FarmView {
+    return {
+      printers: this.#tables.printer.view(),
+      filaments: this.#tables.filament.view(),
+      jobs: this.#tables.print_job.view(),
+      nextIds: { ...this.#nextIds },
+      digest: this.digest(),
+    };
+  }
+
+  /** Adds a row, whose created_index must be greater than any of its kind before. */
+  insert<K extends ObjectKind>(kind: K, row: RowOf[K]): void {
+    this.#tables[kind].insert(row);
+    this.#hash.add(rowHash(row));
+    this.#countJob(row, 1);
+    let next = this.#nextIds[kind];
+    while (this.#tables[kind].has(String(next))) next += 1;
+    this.#setNextId(kind, next);
+  }
+
+  /** Puts `row` in the place of the row `old`. */
+  replace<K extends ObjectKind>(kind: K, old: RowOf[K], row: RowOf[K]): void {
+    assert(this.#tables[kind].get(idKey(old.id)) === old, () => `${kind} ${old.id} is not current`);
+    this.#tables[kind].replace(row);
+    this.#hash.remove(rowHash(old));
+    this.#hash.add(rowHash(row));
+    this.#countJob(old, -1);
+    this.#countJob(row, 1);
+  }
+
+  remove(kind: ObjectKind, key: string): void {
+    const row = this.#tables[kind].remove(key);
+    this.#hash.remove(rowHash(row));
+    this.#countJob(row, -1);
+  }
+
+  /**
+   * For the loader of snapshots, after the rows: next ids do not follow from rows once some are
+   * gone.
+   */
+  restoreNextId(kind: ObjectKind, next: number): void {
+    assert(next >= this.#nextIds[kind], () => `the next id of a ${kind} cannot fall to ${next}`);
+    assert(
+      !this.#tables[kind].has(String(next)),
+      () => `the next id of a ${kind}, ${next}, is taken`,
+    );
+    this.#setNextId(kind, next);
+  }
+
+  #setNextId(kind: ObjectKind, next: number): void {
+    const before = this.#nextIds[kind];
+    if (next === before) return;
+    this.#hash.remove(nextIdHash(kind, before));
+    this.#hash.add(nextIdHash(kind, next));
+    this.#nextIds[kind] = next;
+  }
+
+  #countJob(row: Printer | Filament | PrintJob, by: 1 | -1): void {
+    if (!("status" in row) || !isActive(row.status)) return;
+    addTo(this.#activeJobs.printer, idKey(row.printer_id), by);
+    addTo(this.#activeJobs.filament, idKey(row.filament_id), by);
+  }
+}
+
+function addTo(counts: Map<string, number>, key: string, by: 1 | -1): void {
+  const count = (counts.get(key) ?? 0) + by;
+  assert(count >= 0, () => `fewer than no jobs on ${key}`);
+  if (count === 0) counts.delete(key);
+  else counts.set(key, count);
+}

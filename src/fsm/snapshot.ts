@@ -1,0 +1,300 @@
+// The whole machine as text, and back. NDJSON, one section after the other:
+//
+//     {"header":{format, version, index, term}}
+//     {"counters":{next ids, bound of the answers}}
+//     {"session":…}      by node id
+//     {"answer":…}       oldest first
+//     {"printer":…}      by creation; so are filaments and print jobs
+//     {"filament":…}
+//     {"print_job":…}
+//     {"footer":{counts, chain, farm}}
+//
+// Saving is lazy: each block is made when it is asked for, from a view that no later entry changes,
+// so that a machine of a million objects is saved between other work and never exists as one text.
+//
+// Loading believes nothing: shapes, order, counts and canonical text are checked, the farm's hash
+// is computed anew, and the reservations are added up. What it cannot check is whether sessions and
+// answers are those of this index; the chain shows that at the first entry they treat differently.
+// Damage on the disk or on the way is not looked for here: the storage has its own checksums.
+
+import { AssertionError } from "../base/assert.ts";
+import { ByteWriter, decodeUtf8, encodeUtf8 } from "../base/bytes.ts";
+import { Answers } from "./answers.ts";
+import { Farm } from "./farm.ts";
+import type { MachineView } from "./machine.ts";
+import { Machine } from "./machine.ts";
+import type { PrintJob, Stamped } from "./objects.ts";
+import { idKey } from "./objects.ts";
+import { rowText } from "./rows.ts";
+import { Sessions } from "./sessions.ts";
+import type { Counters, Footer, Header, Section } from "./snapshot-lines.ts";
+import {
+  lineOf,
+  parseAnswer,
+  parseCounters,
+  parseFilament,
+  parseFooter,
+  parseHeader,
+  parseJob,
+  parseLine,
+  parsePrinter,
+  parseSession,
+  SECTIONS,
+  SNAPSHOT_FORMAT,
+  SNAPSHOT_VERSION,
+  SnapshotContentError,
+} from "./snapshot-lines.ts";
+import { parseHashHex } from "./state-hash.ts";
+import { isActive } from "./transitions.ts";
+
+/**
+ * The machine in blocks of whole lines, each of at most `blockBytes` bytes; a line that is longer
+ * than that is a block of its own. A block belongs to whoever asked for it.
+ */
+export function* snapshotBlocks(
+  view: MachineView,
+  blockBytes: number,
+): Generator<Uint8Array, undefined> {
+  const block = new ByteWriter(blockBytes);
+  for (const line of lines(view)) {
+    const bytes = encodeUtf8(`${line}\n`);
+    if (block.length > 0 && block.length + bytes.length > blockBytes) {
+      yield block.take();
+      block.reset();
+    }
+    block.raw(bytes);
+  }
+  yield block.take();
+}
+
+function* lines(view: MachineView): Generator<string, undefined> {
+  const { farm, sessions, answers } = view;
+  const header: Header = {
+    format: SNAPSHOT_FORMAT,
+    version: SNAPSHOT_VERSION,
+    index: view.index,
+    term: view.term,
+  };
+  const { printer, filament, print_job } = farm.nextIds;
+  const counters: Counters = { printer, filament, print_job, answers_max: view.answersMax };
+  const footer: Footer = {
+    sessions: sessions.length,
+    answers: answers.size,
+    printers: farm.printers.size,
+    filaments: farm.filaments.size,
+    print_jobs: farm.jobs.size,
+    chain: view.hashes.chain,
+    farm: view.hashes.farm,
+  };
+  yield lineOf("header", JSON.stringify(header));
+  yield lineOf("counters", JSON.stringify(counters));
+  for (const session of sessions) yield lineOf("session", JSON.stringify(session));
+  for (const answer of answers.values()) yield lineOf("answer", JSON.stringify(answer));
+  for (const row of farm.printers.values()) yield lineOf("printer", rowText(row));
+  for (const row of farm.filaments.values()) yield lineOf("filament", rowText(row));
+  for (const row of farm.jobs.values()) yield lineOf("print_job", rowText(row));
+  yield lineOf("footer", JSON.stringify(footer));
+}
+
+/** Sections of which there are any number of lines; of the others there is exactly one. */
+const REPEATED: readonly Section[] = ["session", "answer", "printer", "filament", "print_job"];
+
+/** Puts a machine together from the blocks of a snapshot, in their order. */
+export class MachineLoader {
+  readonly #farm = Farm.empty();
+  readonly #sessions = new Sessions();
+  #sessionCount = 0;
+  #answers: Answers | null = null;
+  #header: Header | null = null;
+  #counters: Counters | null = null;
+  #footer: Footer | null = null;
+  /** Place in SECTIONS of the last line read; −1 before the first. */
+  #sectionAt = -1;
+  #line = 0;
+  /** Key of a filament to the grams that the active jobs read so far reserve on it. */
+  readonly #reserved = new Map<string, number>();
+
+  /** Takes the next block: whole lines. Its memory may be used again afterwards. */
+  push(block: Uint8Array): void {
+    this.#located(() => {
+      const text = textOf(block);
+      if (!text.endsWith("\n"))
+        throw new SnapshotContentError("a block does not end with its line");
+      for (const line of text.slice(0, -1).split("\n")) {
+        this.#line += 1;
+        this.#read(line);
+      }
+    });
+  }
+
+  /** The machine, once all blocks were pushed. The loader must not be used afterwards. */
+  finish(): Machine {
+    return this.#located(() => this.#finish());
+  }
+
+  #read(line: string): void {
+    const { section, content } = parseLine(line);
+    this.#enter(section);
+    const read = this.#take(section, content);
+    if (line !== lineOf(section, JSON.stringify(read))) {
+      throw new SnapshotContentError("the text is not as this version writes it");
+    }
+  }
+
+  /** Holds the order of the sections; that those of one line are there at all, `finish` looks for. */
+  #enter(section: Section): void {
+    const at = SECTIONS.indexOf(section);
+    const isRepeated = at === this.#sectionAt && REPEATED.includes(section);
+    const isInOrder = at > this.#sectionAt || isRepeated;
+    if (!isInOrder) throw new SnapshotContentError(`a ${section} line is out of place`);
+    this.#sectionAt = at;
+  }
+
+  /** Takes a line's content into the machine and gives back what was understood of it. */
+  #take(section: Section, content: unknown): unknown {
+    switch (section) {
+      case "header":
+        return (this.#header = parseHeader(content));
+      case "counters":
+        this.#counters = parseCounters(content);
+        this.#answers = new Answers(this.#counters.answers_max);
+        return this.#counters;
+      case "session": {
+        const session = parseSession(content);
+        this.#sessions.restore(session);
+        this.#sessionCount += 1;
+        return session;
+      }
+      case "answer":
+        return this.#takeAnswer(content);
+      case "printer": {
+        const row = this.#stamped(parsePrinter(content));
+        this.#farm.insert("printer", row);
+        return row;
+      }
+      case "filament": {
+        const row = this.#stamped(parseFilament(content));
+        this.#farm.insert("filament", row);
+        return row;
+      }
+      case "print_job": {
+        const row = this.#stamped(parseJob(content));
+        this.#checkReferences(row);
+        this.#farm.insert("print_job", row);
+        return row;
+      }
+      case "footer":
+        return (this.#footer = parseFooter(content));
+    }
+  }
+
+  /** The row, if it was created and last changed by entries that this snapshot covers. */
+  #stamped<T extends Stamped>(row: T): T {
+    const index = this.#header?.index ?? 0;
+    if (row.created_index <= row.version && row.version <= index) return row;
+    throw new SnapshotContentError(`version ${row.version} does not fit index ${index}`);
+  }
+
+  #takeAnswer(content: unknown): unknown {
+    const answer = parseAnswer(content);
+    // A full table would let the oldest go, and the counts would come out right all the same.
+    if (this.#answers === null || this.#answers.size === this.#answers.max) {
+      throw new SnapshotContentError("there are more answers than there may be");
+    }
+    this.#answers.remember(answer);
+    return answer;
+  }
+
+  /** A job that is over may name what was deleted since; one that is not holds both in place. */
+  #checkReferences(job: PrintJob): void {
+    if (!isActive(job.status)) return;
+    const key = idKey(job.filament_id);
+    const printer = this.#farm.printers.get(idKey(job.printer_id));
+    if (printer?.id !== job.printer_id || this.#farm.filaments.get(key)?.id !== job.filament_id) {
+      throw new SnapshotContentError(
+        `job ${job.id} is active on a printer or filament that is not there`,
+      );
+    }
+    this.#reserved.set(key, (this.#reserved.get(key) ?? 0) + job.print_weight_in_grams);
+  }
+
+  #finish(): Machine {
+    const header = this.#header;
+    const counters = this.#counters;
+    const answers = this.#answers;
+    const footer = this.#footer;
+    if (header === null || counters === null || answers === null || footer === null) {
+      throw new SnapshotContentError("there is no header, no counters or no footer");
+    }
+    for (const kind of ["printer", "filament", "print_job"] as const) {
+      this.#farm.restoreNextId(kind, counters[kind]);
+    }
+    this.#checkCounts(footer, answers);
+    this.#checkWeights();
+    const farm = this.#farm.digest();
+    if (farm !== footer.farm)
+      throw new SnapshotContentError(`the objects hash to ${farm}, not ${footer.farm}`);
+    const chain = parseHashHex(footer.chain);
+    if (chain === null) throw new SnapshotContentError("the chain is not a hash");
+    return new Machine({
+      farm: this.#farm,
+      sessions: this.#sessions,
+      answers,
+      appliedIndex: header.index,
+      appliedTerm: header.term,
+      chain,
+    });
+  }
+
+  #checkCounts(footer: Footer, answers: Answers): void {
+    const counted = {
+      sessions: this.#sessionCount,
+      answers: answers.size,
+      printers: this.#farm.printers.size,
+      filaments: this.#farm.filaments.size,
+      print_jobs: this.#farm.jobs.size,
+    };
+    for (const name of ["sessions", "answers", "printers", "filaments", "print_jobs"] as const) {
+      if (counted[name] === footer[name]) continue;
+      throw new SnapshotContentError(
+        `${counted[name]} ${name} were read, and ${footer[name]} were written`,
+      );
+    }
+  }
+
+  #checkWeights(): void {
+    for (const row of this.#farm.filaments.values()) {
+      const { reserved_weight_in_grams: reserved, remaining_weight_in_grams: remaining } = row;
+      const sum = this.#reserved.get(idKey(row.id)) ?? 0;
+      if (reserved === sum && sum <= remaining && remaining <= row.total_weight_in_grams) continue;
+      throw new SnapshotContentError(
+        `the weights of filament ${row.id} do not agree with its jobs`,
+      );
+    }
+  }
+
+  /**
+   * Says in which line it is that something is wrong. The assertions of the parts (a key is there
+   * once, indexes grow, next ids are free) hold for what a machine does; here their argument is a
+   * file, so a failed one is the file's fault, too, and not a bug.
+   */
+  #located<T>(run: () => T): T {
+    try {
+      return run();
+    } catch (thrown) {
+      const isContent = thrown instanceof SnapshotContentError;
+      if (!isContent && !(thrown instanceof AssertionError)) throw thrown;
+      const message = `content of the snapshot, line ${this.#line}: ${thrown.message}`;
+      const version = isContent ? thrown.version : null;
+      throw new SnapshotContentError(message, version, { cause: thrown });
+    }
+  }
+}
+
+function textOf(block: Uint8Array): string {
+  try {
+    return decodeUtf8(block);
+  } catch (thrown) {
+    throw new SnapshotContentError("a block is not UTF-8", null, { cause: thrown });
+  }
+}
