@@ -1,0 +1,116 @@
+import { describe, expect, it } from "vitest";
+import { nodeId } from "../../base/brand.ts";
+import { ByteWriter } from "../../base/bytes.ts";
+import { crc32 } from "../../base/hash.ts";
+import { SECTOR_BYTES } from "../../base/limits.ts";
+import { FOUNDERS, storageWorld } from "../../sim/storage-world.ts";
+import { createLog } from "./create.ts";
+import {
+  BATCH_HEADER_BYTES,
+  type SegmentHeader,
+  decodeBatchHeader,
+  decodeSegmentHeader,
+  encodeSegmentHeader,
+  openBatch,
+  sealBatch,
+  segmentSeed,
+} from "./format.ts";
+import { openLog } from "./open.ts";
+
+const HEADER: SegmentHeader = {
+  clusterId: "a farm",
+  nodeId: nodeId(7),
+  sequence: 12,
+  segmentBytes: 8192,
+  firstBatch: 2 ** 40 + 3,
+  chain: 0xdead_beef,
+  salt: 0xffff_fffe,
+};
+
+/** The header sector with some of its bytes changed and a checksum that holds. */
+function forged(change: (bytes: Uint8Array) => void): Uint8Array {
+  const bytes = encodeSegmentHeader(HEADER);
+  change(bytes);
+  bytes.set(new ByteWriter().u32(crc32(bytes.subarray(0, 508))).view(), 508);
+  return bytes;
+}
+
+describe("a segment's header", () => {
+  it("is one sector and reads as it was written", () => {
+    const bytes = encodeSegmentHeader(HEADER);
+    expect(bytes.length).toBe(SECTOR_BYTES);
+    expect(decodeSegmentHeader(bytes)).toEqual({ kind: "header", header: HEADER });
+  });
+
+  it("tells a newer version from damage", () => {
+    const newer = forged((bytes) => void (bytes[8] = 9));
+    expect(decodeSegmentHeader(newer)).toEqual({ kind: "unknown-version", version: 9 });
+    const other = forged((bytes) => void (bytes[0] = 9));
+    expect(decodeSegmentHeader(other)).toMatchObject({ kind: "bad" });
+    const nobody = forged((bytes) => void bytes.fill(0, 44, 48));
+    expect(decodeSegmentHeader(nobody)).toMatchObject({ kind: "bad" });
+    expect(decodeSegmentHeader(encodeSegmentHeader(HEADER).subarray(0, 511))).toMatchObject({
+      kind: "bad",
+    });
+  });
+
+  it("of a newer version stops the start with the advice to start a newer program", async () => {
+    const world = storageWorld(1);
+    const mark = { kind: "founding", index: 1, term: 1, confState: FOUNDERS } as const;
+    await createLog(world.options, { term: 1, vote: 0, commit: 1 }, mark);
+    const file = await world.disk.open("wal/0000000000000001.wal", "durable");
+    await file.write(
+      0,
+      forged((bytes) => void (bytes[8] = 2)),
+    );
+    await expect(openLog(world.options)).rejects.toMatchObject({
+      name: "UnknownFormatError",
+      found: 2,
+    });
+  });
+});
+
+describe("a batch", () => {
+  const seed = segmentSeed(HEADER);
+  const place = { number: 5, chain: 77, seed, offset: 1024 };
+
+  function sealed(payload: Uint8Array): Uint8Array {
+    const segment = new Uint8Array(4096);
+    const batch = new Uint8Array(Math.ceil((32 + payload.length) / 512) * 512);
+    batch.set(payload, BATCH_HEADER_BYTES);
+    sealBatch(batch, payload.length, place);
+    segment.set(batch, 1024);
+    return segment;
+  }
+
+  it("reads as it was written, in its own place", () => {
+    const payload = Uint8Array.from({ length: 1000 }, (_, i) => i % 251);
+    const segment = sealed(payload);
+    const header = decodeBatchHeader(segment, 1024, seed);
+    expect(header).toMatchObject({ number: 5, chain: 77, payloadBytes: 1000, mask: 0 });
+    if (header !== null) expect(openBatch(segment, 1024, header)?.payload).toEqual(payload);
+  });
+
+  it("reads as it was written when it had to be masked", () => {
+    const payload = new Uint8Array(1500);
+    payload[1499] = 1;
+    const segment = sealed(payload);
+    const header = decodeBatchHeader(segment, 1024, seed);
+    expect(header?.mask).toBe(1);
+    if (header !== null) expect(openBatch(segment, 1024, header)?.payload).toEqual(payload);
+    for (let at = 1024; at < 1024 + 1536; at += 512) {
+      expect(segment.subarray(at, at + 512).some((byte) => byte !== 0)).toBe(true);
+    }
+  });
+
+  it("is no batch in another place, another segment, or another life of this one", () => {
+    const segment = sealed(new Uint8Array(100).fill(1));
+    const moved = new Uint8Array(4096);
+    moved.set(segment.subarray(1024, 1536), 2048);
+    expect(decodeBatchHeader(moved, 2048, seed)).toBeNull();
+    const next = segmentSeed({ ...HEADER, sequence: 13 });
+    expect(decodeBatchHeader(segment, 1024, next)).toBeNull();
+    const resalted = segmentSeed({ ...HEADER, salt: 1 });
+    expect(decodeBatchHeader(segment, 1024, resalted)).toBeNull();
+  });
+});

@@ -1,0 +1,89 @@
+// Opens the log that is on the disk: reads all of it, decides where it ends, makes that end durable and
+// clean, and hands over what it says. Whatever cannot be explained by a crash is reported as a
+// CorruptionError, and then nothing has been changed.
+
+import type { DiskFile } from "../../env/disk.ts";
+import { CorruptionError } from "../errors.ts";
+import { WAL_FOLDER } from "../names.ts";
+import type { EntryTable } from "./entry-table.ts";
+import type { HardState, SnapshotMark } from "./items.ts";
+import { Log, type LogOptions } from "./log.ts";
+import { removeNextSegment } from "./next-segment.ts";
+import { Replay } from "./replay.ts";
+import { checkIdentity } from "./segment-reader.ts";
+import { readWholeLog } from "./read.ts";
+import type { LogEnd } from "./walk.ts";
+import { WATERMARK_PATH, WatermarkWriter, readWatermark } from "./watermark.ts";
+
+/** What the log says, for the node to start from. */
+export interface RecoveredLog {
+  readonly hardState: HardState;
+  /** Oldest first. */
+  readonly marks: readonly SnapshotMark[];
+  readonly entries: EntryTable;
+  readonly lastIndex: number;
+  /** The torn write that was cut off; null if the log ended cleanly. */
+  readonly torn: { readonly file: string; readonly offset: number } | null;
+}
+
+export async function openLog(
+  options: LogOptions,
+): Promise<{ readonly log: Log; readonly recovered: RecoveredLog }> {
+  const { disk, logger } = options;
+  const watermark = await readWatermark(disk, logger);
+  const replay = new Replay();
+  const found = await readWholeLog(disk, logger, replay, watermark.point, (file, header) =>
+    checkIdentity(disk, file.path, header, options),
+  );
+  const { end, header, next, segments } = found;
+  const { hardState } = replay;
+  if (hardState === null) {
+    throw new CorruptionError(disk, found.file.path, end.offset, "the log holds no batch at all");
+  }
+  // Only now, with everything found good, is anything changed.
+  await removeNextSegment(disk);
+  const file = await disk.open(found.file.path, "durable");
+  const torn = await cutTornWrite(options, file, found);
+  // What was read may be in the memory of the machine only, left there by a process that was killed
+  // before its sync. It must be on the disk before this node answers for it. The names likewise.
+  await file.sync();
+  await disk.syncFolder(WAL_FOLDER);
+  await disk.syncFolder("");
+  const writer = new WatermarkWriter(await disk.open(WATERMARK_PATH, "durable"), watermark);
+  await writer.advance({
+    segment: header.sequence,
+    offset: end.offset,
+    batch: next.number - 1,
+    chain: next.chain,
+  });
+  const { entries, lastIndex, marks } = replay;
+  const log = new Log(options, {
+    hardState,
+    marks,
+    lastIndex,
+    segments,
+    file,
+    offset: end.offset,
+    next,
+    hasBatch: next.number > header.firstBatch,
+    watermark: writer,
+  });
+  return { log, recovered: { hardState, marks, entries, lastIndex, torn } };
+}
+
+/** Zeros what a write cut short has left: behind the tail nothing may ever stand. */
+async function cutTornWrite(
+  options: LogOptions,
+  file: DiskFile,
+  found: LogEnd,
+): Promise<RecoveredLog["torn"]> {
+  const { end } = found;
+  if (end.kind === "clean") return null;
+  await file.write(end.offset, new Uint8Array(end.through - end.offset));
+  options.logger.warn("a write cut short was removed from the end of the log", {
+    file: found.file.path,
+    offset: end.offset,
+    bytes: end.through - end.offset,
+  });
+  return { file: found.file.path, offset: end.offset };
+}

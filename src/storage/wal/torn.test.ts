@@ -1,0 +1,244 @@
+// Where the log ends, case by case (DESIGN.md, "Where the log ends"): a torn write is cut off, anything
+// else is refused. The last batch here is three sectors long.
+
+import { describe, expect, it } from "vitest";
+import { SECTOR_BYTES } from "../../base/limits.ts";
+import type { SimDisk } from "../../sim/disk.ts";
+import {
+  FOUNDERS,
+  type StorageWorld,
+  decodeEntries,
+  encodeEntries,
+  entriesFrom,
+  storageWorld,
+} from "../../sim/storage-world.ts";
+import { CorruptionError } from "../errors.ts";
+import { createLog } from "./create.ts";
+import { openLog } from "./open.ts";
+import { WATERMARK_PATH } from "./watermark.ts";
+
+const FIRST = "wal/0000000000000001.wal";
+const LONG = "a long entry, ".repeat(80);
+
+interface Written {
+  readonly disk: SimDisk;
+  /** Where the last batch begins; the log before it ends there. */
+  readonly last: number;
+  /** Where it ends. */
+  readonly end: number;
+}
+
+/** A log whose last batch was synced, or was not known to be when the sync record was last written. */
+async function written(isMarked: boolean): Promise<Written> {
+  const world = storageWorld(1);
+  const founding = { kind: "founding", index: 1, term: 1, confState: FOUNDERS } as const;
+  await createLog(world.options, { term: 1, vote: 0, commit: 1 }, founding);
+  const { log } = await openLog(world.options);
+  const append = (index: number, text: string): Promise<void> =>
+    log.append({
+      hardState: null,
+      mark: null,
+      entries: encodeEntries(entriesFrom(index, 1, [text])),
+    });
+  await append(2, "short");
+  await log.markSynced();
+  const before = world.disk.peek(WATERMARK_PATH);
+  const last = tail(world.disk);
+  await append(3, LONG);
+  const end = tail(world.disk);
+  await log.close();
+  expect(end - last).toBe(3 * SECTOR_BYTES);
+  if (!isMarked) await overwrite(world.disk, WATERMARK_PATH, 0, before);
+  return { disk: world.disk, last, end };
+}
+
+/** The end of the last sector that is not zero. */
+function tail(disk: SimDisk): number {
+  const bytes = disk.peek(FIRST);
+  let end = bytes.length;
+  while (bytes.subarray(end - SECTOR_BYTES, end).every((byte) => byte === 0)) end -= SECTOR_BYTES;
+  return end;
+}
+
+async function overwrite(
+  disk: SimDisk,
+  path: string,
+  at: number,
+  bytes: Uint8Array,
+): Promise<void> {
+  const file = await disk.open(path, "durable");
+  await file.write(at, bytes);
+  await file.close();
+}
+
+/** As if this sector of the last batch had never been written. */
+function unwrite({ disk, last }: Written, sector: number): Promise<void> {
+  return overwrite(disk, FIRST, last + sector * SECTOR_BYTES, new Uint8Array(SECTOR_BYTES));
+}
+
+async function reopen(disk: SimDisk): Promise<{
+  readonly world: StorageWorld;
+  readonly texts: readonly string[];
+  readonly torn: unknown;
+}> {
+  const world = storageWorld(2, disk);
+  const { log, recovered } = await openLog(world.options);
+  const texts = decodeEntries(recovered.entries.blocks(2, 1000)).map(({ text }) => text);
+  await log.close();
+  return { world, texts, torn: recovered.torn };
+}
+
+async function refusal(disk: SimDisk): Promise<CorruptionError> {
+  const files = disk.files.map((path) => [path, disk.peek(path)]);
+  const outcome = await reopen(disk).catch((error: unknown) => error);
+  if (!(outcome instanceof CorruptionError)) throw new Error("it was not refused");
+  // Whoever looks at it later must find what was there.
+  expect(disk.files.map((path) => [path, disk.peek(path)])).toEqual(files);
+  return outcome;
+}
+
+async function expectCut(log: Written): Promise<void> {
+  const { world, texts, torn } = await reopen(log.disk);
+  expect(texts).toEqual(["short"]);
+  expect(torn).toEqual({ file: FIRST, offset: log.last });
+  expect(world.logger.warnings).toMatchObject([{ fields: { file: FIRST, offset: log.last } }]);
+  expect(
+    log.disk
+      .peek(FIRST)
+      .subarray(log.last)
+      .every((byte) => byte === 0),
+  ).toBe(true);
+  expect((await reopen(log.disk)).torn).toBeNull();
+}
+
+describe("the end of the log", () => {
+  it.each([
+    ["its last sector", [2]],
+    ["a sector in its middle", [1]],
+    ["all but its header's sector", [1, 2]],
+    ["its header's sector", [0]],
+    ["its header's and another sector", [0, 2]],
+  ])(
+    "is cut off before a batch that was not synced and of which %s is missing",
+    async (_, gone) => {
+      const log = await written(false);
+      for (const sector of gone) await unwrite(log, sector);
+      await expectCut(log);
+    },
+  );
+
+  it("is behind a batch of which every sector made it, acknowledged or not", async () => {
+    const log = await written(false);
+    expect((await reopen(log.disk)).texts).toEqual(["short", LONG]);
+  });
+
+  it("is clean where nothing of the last batch made it", async () => {
+    const log = await written(false);
+    for (const sector of [0, 1, 2]) await unwrite(log, sector);
+    const { texts, torn } = await reopen(log.disk);
+    expect(texts).toEqual(["short"]);
+    expect(torn).toBeNull();
+  });
+
+  it.each([0, 1, 2])(
+    "is damage where the last batch has a bad bit in sector %i",
+    async (sector) => {
+      const log = await written(false);
+      log.disk.flip(FIRST, log.last + sector * SECTOR_BYTES + 40, 4);
+      expect(await refusal(log.disk)).toMatchObject({ file: FIRST, offset: log.last });
+    },
+  );
+
+  it.each([0, 1, 2])(
+    "is damage where sector %i of a batch that is known to be synced is gone",
+    async (sector) => {
+      const log = await written(true);
+      await unwrite(log, sector);
+      const { message } = await refusal(log.disk);
+      expect(message).toContain("was once synced");
+    },
+  );
+
+  it("is damage where all of a batch that is known to be synced is gone", async () => {
+    const log = await written(true);
+    for (const sector of [0, 1, 2]) await unwrite(log, sector);
+    expect(await refusal(log.disk)).toMatchObject({ file: FIRST, offset: log.last });
+  });
+
+  it("is damage where something stands behind a batch that was cut short", async () => {
+    const log = await written(false);
+    await unwrite(log, 1);
+    log.disk.flip(FIRST, log.end + SECTOR_BYTES, 1);
+    expect((await refusal(log.disk)).message).toContain("something stands behind it");
+  });
+
+  it.each([
+    ["a sector of it is gone", 1],
+    ["its header is gone", 0],
+  ])("is damage where a valid batch stands behind a bad one, even if %s", async (_, sector) => {
+    const world = storageWorld(1);
+    const founding = { kind: "founding", index: 1, term: 1, confState: FOUNDERS } as const;
+    await createLog(world.options, { term: 1, vote: 0, commit: 1 }, founding);
+    const { log } = await openLog(world.options);
+    const last = tail(world.disk);
+    for (const [index, text] of [[2, LONG] as const, [3, "behind"] as const]) {
+      const entries = encodeEntries(entriesFrom(index, 1, [text]));
+      await log.append({ hardState: null, mark: null, entries });
+    }
+    const bad = { disk: world.disk, last, end: 0 };
+    await unwrite(bad, sector);
+    const { message, offset } = await refusal(world.disk.clone());
+    expect(offset).toBe(last);
+    expect(message).toContain(`valid batch stands`);
+  });
+
+  it("is damage where a later segment exists, though nothing is written in it yet", async () => {
+    const world = storageWorld(1);
+    const founding = { kind: "founding", index: 1, term: 1, confState: FOUNDERS } as const;
+    await createLog(world.options, { term: 1, vote: 0, commit: 1 }, founding);
+    const { log } = await openLog(world.options);
+    // The sync record stays behind, as it may.
+    world.disk.hang({ operation: "write", path: /synced$/ });
+    for (let index = 2; index < 5; index++) {
+      const entries = encodeEntries(entriesFrom(index, 1, [LONG]));
+      void log.append({ hardState: null, mark: null, entries });
+    }
+    await world.clock.advance(1);
+    const second = "wal/0000000000000002.wal";
+    expect(world.disk.files).toContain(second);
+    // Both batches of the second segment vanish: what is left is a file with a header.
+    const size = world.disk.peek(second).length - SECTOR_BYTES;
+    await overwrite(world.disk, second, SECTOR_BYTES, new Uint8Array(size));
+    const disk = world.disk.clone();
+    expect((await reopen(disk.clone())).texts).toHaveLength(2);
+    await overwrite(disk, FIRST, tail(disk) - SECTOR_BYTES, new Uint8Array(SECTOR_BYTES));
+    expect(await refusal(disk)).toMatchObject({ file: FIRST });
+  });
+
+  it("takes no notice of bytes that a client made to look like a batch", async () => {
+    // Whole sectors of an entry are copies of a batch's header sector. They stand where a batch could,
+    // but its header is valid in its own place and segment only.
+    const log = await written(false);
+    const header = log.disk.peek(FIRST).slice(log.last, log.last + 32);
+    const torn = log.disk.clone();
+    await overwrite(torn, FIRST, log.last, new Uint8Array(SECTOR_BYTES));
+    await overwrite(torn, FIRST, log.last + SECTOR_BYTES, header);
+    await expectCut({ ...log, disk: torn });
+  });
+
+  it("is not fooled by an older segment under a newer name, nor by an older file of its own", async () => {
+    const log = await written(true);
+    const old = log.disk.peek(FIRST);
+    const renamed = log.disk.clone();
+    const copy = await renamed.open("wal/0000000000000002.wal", "create");
+    await copy.write(0, old);
+    await copy.close();
+    expect((await refusal(renamed)).message).toContain("the file holds segment 1");
+    const other = await written(true);
+    const foreign = storageWorld(77);
+    const founding = { kind: "founding", index: 1, term: 1, confState: FOUNDERS } as const;
+    await createLog(foreign.options, { term: 1, vote: 0, commit: 1 }, founding);
+    await overwrite(other.disk, FIRST, 0, foreign.disk.peek(FIRST));
+    expect(await refusal(other.disk)).toMatchObject({ file: FIRST });
+  });
+});
