@@ -1,0 +1,108 @@
+import { describe, expect, test } from "vitest";
+import { nodeId } from "../base/brand.ts";
+import type { GroupStatus, PeerProgress } from "../raft/messages.ts";
+import { Compaction } from "./compaction.ts";
+
+function peer(id: number, match: number, recentlyActive = true): PeerProgress {
+  return { id, match, next: match + 1, state: 1, recentlyActive };
+}
+
+function leaderOf(progress: readonly PeerProgress[]): GroupStatus {
+  return {
+    role: "leader",
+    leader: 1,
+    hardState: { term: 2, vote: 1, commit: 1000 },
+    transferee: 0,
+    firstIndex: 2,
+    lastIndex: 1000,
+    snapshotIndex: 1,
+    confState: {
+      voters: [1, 2, 3],
+      learners: [],
+      votersOutgoing: [],
+      learnersNext: [],
+      autoLeave: false,
+    },
+    progress,
+  };
+}
+
+function at(snapshotIndex: number): Compaction {
+  return new Compaction({ snapshotEntries: 100, trailingEntries: 20, snapshotIndex });
+}
+
+describe("when a snapshot is taken", () => {
+  test("after as many entries as asked for, and not twice at once", () => {
+    const compaction = at(1);
+    expect(compaction.wantsSnapshot(100, 0)).toBe(false);
+    expect(compaction.wantsSnapshot(101, 0)).toBe(true);
+    compaction.began();
+    expect(compaction.wantsSnapshot(500, 0)).toBe(false);
+    expect(compaction.taken(101)).toBe(true);
+    expect(compaction.wantsSnapshot(200, 0)).toBe(false);
+    expect(compaction.wantsSnapshot(201, 0)).toBe(true);
+  });
+
+  test("of a large farm only when half as many entries have come as there are objects", () => {
+    expect(at(1).wantsSnapshot(499, 1000)).toBe(false);
+    expect(at(1).wantsSnapshot(501, 1000)).toBe(true);
+  });
+
+  test("one that failed is tried again after a quarter of the distance, not at once", () => {
+    const compaction = at(1);
+    compaction.began();
+    compaction.failed(150);
+    expect(compaction.wantsSnapshot(174, 0)).toBe(false);
+    expect(compaction.wantsSnapshot(175, 0)).toBe(true);
+  });
+
+  test("a new one at once, even of the same state, when the file of the newest is lost", () => {
+    const compaction = at(100);
+    compaction.lost(50);
+    expect(compaction.wantsSnapshot(100, 0)).toBe(false);
+    compaction.lost(100);
+    expect(compaction.wantsSnapshot(100, 0)).toBe(true);
+    compaction.began();
+    expect(compaction.wantsSnapshot(100, 0)).toBe(false);
+    expect(compaction.taken(100)).toBe(false);
+    expect(compaction.wantsSnapshot(199, 0)).toBe(false);
+  });
+
+  test("one that was overtaken by an installed snapshot is not counted", () => {
+    const compaction = at(1);
+    compaction.began();
+    compaction.installed(300);
+    expect(compaction.taken(101)).toBe(false);
+    expect(compaction.snapshotIndex).toBe(300);
+  });
+});
+
+describe("what the log may forget", () => {
+  test("everything but the entries kept behind the snapshot, when all followers are up to date", () => {
+    expect(at(500).compactThrough(leaderOf([peer(2, 990), peer(3, 1000)]))).toBe(480);
+  });
+
+  test("nothing that a follower who is a little behind still needs", () => {
+    expect(at(500).compactThrough(leaderOf([peer(2, 300), peer(3, 1000)]))).toBe(300);
+  });
+
+  test("a follower who is away does not hold the log", () => {
+    expect(at(500).compactThrough(leaderOf([peer(2, 3, false), peer(3, 1000)]))).toBe(480);
+  });
+
+  test("a follower who stays behind holds it for four snapshots and no longer", () => {
+    expect(at(1000).compactThrough(leaderOf([peer(2, 3), peer(3, 1000)]))).toBe(580);
+  });
+
+  test("nothing behind a snapshot that is on its way to a follower, until it has arrived", () => {
+    const compaction = at(500);
+    compaction.transferBegan(nodeId(2), 400);
+    expect(compaction.compactThrough(leaderOf([peer(3, 1000)]))).toBe(400);
+    compaction.transferEnded(nodeId(2));
+    expect(compaction.compactThrough(leaderOf([peer(3, 1000)]))).toBe(480);
+  });
+
+  test("nothing at all before the first snapshots are further than what is kept", () => {
+    expect(at(10).compactThrough(leaderOf([peer(2, 10)]))).toBe(0);
+  });
+});

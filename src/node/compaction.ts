@@ -1,0 +1,99 @@
+// When to take a snapshot, and how much of the log to keep in memory behind it.
+//
+// A snapshot costs as much as the farm is large, so it waits until as many entries have come as would
+// pay for it: at least `snapshotEntries`, and half as many as there are objects. Behind it the log keeps
+// entries for followers that are a little behind, and for those that are being sent a snapshot: if the
+// log were cut past the snapshot under way, its receiver would need another one as soon as it was done.
+
+import { assert } from "../base/assert.ts";
+import type { NodeId } from "../base/brand.ts";
+import type { GroupStatus } from "../raft/messages.ts";
+
+export interface CompactionOptions {
+  /** Entries between two snapshots, at least. */
+  readonly snapshotEntries: number;
+  /** Entries kept in memory behind a snapshot. */
+  readonly trailingEntries: number;
+  /** Index of the snapshot the node started from. */
+  readonly snapshotIndex: number;
+}
+
+/** A follower may hold up compaction for as many entries as this many snapshots are apart. */
+const PATIENCE = 4;
+
+export class Compaction {
+  readonly #snapshotEntries: number;
+  readonly #trailingEntries: number;
+  readonly #transfers = new Map<NodeId, number>();
+  #snapshotIndex: number;
+  /** No snapshot is tried below this applied index: one has just failed. */
+  #notBefore = 0;
+  #underWay = false;
+  /** The newest snapshot's file is lost: followers that need one wait for the next. */
+  #isLost = false;
+
+  constructor(options: CompactionOptions) {
+    assert(options.snapshotEntries > 0, "snapshotEntries must be positive");
+    this.#snapshotEntries = options.snapshotEntries;
+    this.#trailingEntries = options.trailingEntries;
+    this.#snapshotIndex = options.snapshotIndex;
+  }
+
+  get snapshotIndex(): number {
+    return this.#snapshotIndex;
+  }
+
+  wantsSnapshot(appliedIndex: number, objects: number): boolean {
+    if (this.#underWay || appliedIndex < this.#notBefore) return false;
+    if (this.#isLost) return true;
+    const due = Math.max(this.#snapshotEntries, Math.floor(objects / 2));
+    return appliedIndex - this.#snapshotIndex >= due;
+  }
+
+  began(): void {
+    this.#underWay = true;
+  }
+
+  failed(appliedIndex: number): void {
+    this.#underWay = false;
+    this.#notBefore = appliedIndex + Math.ceil(this.#snapshotEntries / 4);
+  }
+
+  /** A file cannot be read any more. Only if it is the newest does anybody miss it. */
+  lost(index: number): void {
+    if (index >= this.#snapshotIndex) this.#isLost = true;
+  }
+
+  /** A local snapshot is durable; false if it is not newer than what is there. */
+  taken(index: number): boolean {
+    this.#underWay = false;
+    if (index >= this.#snapshotIndex) this.#isLost = false;
+    if (index <= this.#snapshotIndex) return false;
+    this.#snapshotIndex = index;
+    return true;
+  }
+
+  installed(index: number): void {
+    if (index >= this.#snapshotIndex) this.#isLost = false;
+    this.#snapshotIndex = Math.max(this.#snapshotIndex, index);
+  }
+
+  transferBegan(to: NodeId, index: number): void {
+    this.#transfers.set(to, index);
+  }
+
+  transferEnded(to: NodeId): void {
+    this.#transfers.delete(to);
+  }
+
+  /** The last index the log in memory may forget. */
+  compactThrough(status: GroupStatus): number {
+    let through = this.#snapshotIndex - this.#trailingEntries;
+    for (const index of this.#transfers.values()) through = Math.min(through, index);
+    for (const peer of status.progress) {
+      if (peer.recentlyActive && peer.match > 0) through = Math.min(through, peer.match);
+    }
+    const floor = this.#snapshotIndex - PATIENCE * this.#snapshotEntries - this.#trailingEntries;
+    return Math.max(through, floor, 0);
+  }
+}
