@@ -1,0 +1,164 @@
+// What must hold in every run, checked while it goes on and when it has come to rest. A checker that finds
+// something wrong says so in one sentence; it never repairs, retries or forgives.
+
+import { must } from "../base/assert.ts";
+import type { NodeId } from "../base/brand.ts";
+import { parseRfc3339 } from "../base/time.ts";
+import { evolve } from "../fsm/evolve.ts";
+import { Farm } from "../fsm/farm.ts";
+import type { FarmEvent } from "../fsm/event.ts";
+import type { FarmReader } from "../node/api.ts";
+import type { PrintFarmNode } from "../node/print-farm-node.ts";
+import type { Workload } from "./workload.ts";
+import type { World, WorldEvent } from "./world.ts";
+
+/** Reasons for which a node may end itself in a world without disk faults: none. */
+export class Checkers {
+  readonly #leaders = new Map<number, NodeId>();
+  /** The hashes at each index, by the first node that stopped there. */
+  readonly #states = new Map<number, { readonly node: NodeId; readonly hashes: string }>();
+  #problem: string | null = null;
+  leaderships = 0;
+
+  constructor(world: World) {
+    world.watch((event) => this.#watch(event));
+  }
+
+  get problem(): string | null {
+    return this.#problem;
+  }
+
+  #watch(event: WorldEvent): void {
+    switch (event.kind) {
+      case "leader":
+        return this.#oneLeaderPerTerm(event.node, event.term);
+      case "applied":
+        return this.#equalStates(event.node, event.index, event.hashes);
+      case "fatal":
+        this.#found(`node ${event.node} ended itself: ${event.error.message}`);
+    }
+  }
+
+  #found(problem: string): void {
+    this.#problem ??= problem;
+  }
+
+  #oneLeaderPerTerm(node: NodeId, term: number): void {
+    this.leaderships += 1;
+    const other = this.#leaders.get(term);
+    if (other !== undefined && other !== node) {
+      this.#found(`nodes ${other} and ${node} both led term ${term}`);
+    }
+    this.#leaders.set(term, node);
+  }
+
+  /** The chain is a hash over all that was applied, so equal chains mean equal logs up to there. */
+  #equalStates(node: NodeId, index: number, hashes: string): void {
+    const known = this.#states.get(index);
+    if (known === undefined) this.#states.set(index, { node, hashes });
+    else if (known.hashes !== hashes) {
+      this.#found(`nodes ${known.node} and ${node} differ at index ${index}`);
+    }
+  }
+
+  // --- At rest
+
+  /** After the faults, with every node up and caught up: nothing lost, nothing doubled, all the same. */
+  async atRest(world: World, workload: Workload): Promise<string | null> {
+    if (this.#problem !== null) return this.#problem;
+    if (workload.violation !== null) return workload.violation;
+    const nodes = world.alive.map(({ life }) => life.node);
+    const digests = new Set(nodes.map((node) => `${node.appliedIndex} ${node.farm.digest()}`));
+    if (digests.size !== 1)
+      return `nodes come to rest in different states: ${[...digests].join(" | ")}`;
+    const problem = checkRequests(must(nodes[0], "node").farm, workload);
+    if (problem !== null) return problem;
+    for (const node of nodes) {
+      const wrong = await world.settled(checkEvents(node));
+      if (wrong !== null) return `node ${node.id}: ${wrong}`;
+    }
+    return null;
+  }
+}
+
+/** Each request happened as often as its client may believe: once, at most once, or never. */
+function checkRequests(farm: FarmReader, workload: Workload): string | null {
+  const seen = new Map<string, number>();
+  const count = (marker: string): void => void seen.set(marker, (seen.get(marker) ?? 0) + 1);
+  for (const printer of farm.printers.values()) count(printer.company);
+  for (const filament of farm.filaments.values()) count(filament.color);
+  for (const job of farm.jobs.values()) count(job.filepath);
+  for (const { command, marker, outcome } of workload.requests) {
+    if (!command.kind.startsWith("create-")) continue;
+    const times = seen.get(marker) ?? 0;
+    if (times > 1) return `${marker} happened ${times} times`;
+    if (outcome === "done" && times === 0) return `${marker} was acknowledged and is lost`;
+    if (outcome === "unavailable" && times > 0)
+      return `${marker} was "never proposed" and happened`;
+    if (outcome === "refused" && times > 0) return `${marker} was refused and happened`;
+  }
+  return checkSpools(farm) ?? checkStatuses(farm, workload);
+}
+
+/** Weight is conserved: what is gone from a spool is what its finished jobs took. */
+function checkSpools(farm: FarmReader): string | null {
+  for (const spool of farm.filaments.values()) {
+    let used = 0;
+    let reserved = 0;
+    for (const job of farm.jobs.values()) {
+      if (String(job.filament_id) !== String(spool.id)) continue;
+      if (job.status === "Done") used += job.print_weight_in_grams;
+      if (job.status === "Queued" || job.status === "Running")
+        reserved += job.print_weight_in_grams;
+    }
+    const { remaining_weight_in_grams: remaining, total_weight_in_grams: total } = spool;
+    if (remaining !== total - used)
+      return `spool ${spool.id} holds ${remaining} of ${total} − ${used}`;
+    if (spool.reserved_weight_in_grams !== reserved) return `spool ${spool.id} reserves wrongly`;
+    if (reserved > remaining) return `spool ${spool.id} is promised ${reserved} of ${remaining}`;
+  }
+  return null;
+}
+
+/** An acknowledged end of a job is final. */
+function checkStatuses(farm: FarmReader, workload: Workload): string | null {
+  for (const { command, marker, outcome } of workload.requests) {
+    if (command.kind !== "change-job-status" || outcome !== "done") continue;
+    const status = farm.jobs.get(command.key)?.status;
+    const isFinal = command.to === "Done" || command.to === "Canceled";
+    if (isFinal && status !== command.to)
+      return `${marker} made job ${command.key} ${command.to}, it is ${status}`;
+    if (command.to === "Running" && status === "Queued") return `${marker} was undone`;
+  }
+  return null;
+}
+
+interface EventLine {
+  readonly index: number;
+  readonly term: number;
+  readonly time: string;
+  readonly type: FarmEvent["type"];
+  readonly data: unknown;
+  readonly hash: string;
+}
+
+/** The event log, folded from its beginning, is the state: at every event, and at the end. */
+async function checkEvents(node: PrintFarmNode): Promise<string | null> {
+  const farm = Farm.empty();
+  let after = 0;
+  while (after < node.appliedIndex) {
+    const page = await node.events.read(after, 500);
+    if (page.kind !== "page") return `its events after ${after} are ${page.kind}`;
+    for (const { line } of page.events) {
+      const { index, term, time, type, data, hash } = JSON.parse(line) as EventLine; // our own line
+      if (index <= after) return `event ${index} comes after ${after}`;
+      const event = { type, data } as FarmEvent; // as eventLine wrote it
+      evolve(farm, { index, term, at: must(parseRfc3339(time), "the time of an event"), event });
+      if (farm.digest() !== hash) return `event ${index} does not lead to the state it names`;
+      after = index;
+    }
+    if (page.events.length === 0) break;
+  }
+  if (farm.digest() !== node.farm.digest()) return "its events do not lead to its state";
+  return null;
+}

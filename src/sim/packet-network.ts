@@ -1,0 +1,301 @@
+// Nodes that exchange messages over the worst network Raft must live with: messages are lost, delayed,
+// doubled and overtake each other, links are cut in one direction or both. It stands in the place of
+// PeerTransport, one layer above byte streams, because TCP would hide most of that (stream-network.ts
+// is the world below it).
+
+import { type LogIndex, type NodeId, logIndex } from "../base/brand.ts";
+import { toError } from "../base/assert.ts";
+import {
+  type NodeFacts,
+  type OutgoingSnapshot,
+  type PeerStatus,
+  type Transport,
+  type TransportCounters,
+  TransportError,
+  type TransportHandlers,
+} from "../transport/transport.ts";
+import type { SimClock } from "./sim-clock.ts";
+import type { SimRandom } from "./sim-random.ts";
+
+export interface LinkConditions {
+  /** Share of messages that are lost. */
+  readonly loss: number;
+  /** Share of messages that arrive twice. */
+  readonly duplication: number;
+  readonly delayMsMin: number;
+  readonly delayMsMax: number;
+}
+
+export const PERFECT_LINKS: LinkConditions = {
+  loss: 0,
+  duplication: 0,
+  delayMsMin: 0.2,
+  delayMsMax: 0.6,
+};
+
+const CHUNK_BYTES = 4096;
+
+interface Attached {
+  readonly facts: () => NodeFacts;
+  readonly handlers: TransportHandlers;
+  /** Differs between two lives of one node: what was sent by the first never reaches the second's ears. */
+  readonly life: number;
+}
+
+export class PacketNetwork {
+  readonly #clock: SimClock;
+  readonly #random: SimRandom;
+  readonly #attached = new Map<NodeId, Attached>();
+  readonly #cuts = new Set<string>();
+  #lives = 0;
+  conditions: LinkConditions = PERFECT_LINKS;
+
+  constructor(clock: SimClock, random: SimRandom) {
+    this.#clock = clock;
+    this.#random = random;
+  }
+
+  /** Stops everything from `from` to `to`; the other direction is not touched. */
+  cut(from: NodeId, to: NodeId): void {
+    this.#cuts.add(`${from}>${to}`);
+  }
+
+  healAll(): void {
+    this.#cuts.clear();
+  }
+
+  get cuts(): readonly string[] {
+    return [...this.#cuts];
+  }
+
+  /** A node's way into this network; it ends with `detach` or the transport's own `stop`. */
+  attach(
+    id: NodeId,
+    peers: readonly { readonly id: NodeId; readonly address: string }[],
+    facts: () => NodeFacts,
+    handlers: TransportHandlers,
+  ): Transport {
+    this.#lives += 1;
+    const life = this.#lives;
+    this.#attached.set(id, { facts, handlers, life });
+    return new PacketTransport(this, id, life, peers);
+  }
+
+  /** The process is gone; what it has sent is still under way. */
+  detach(id: NodeId, life: number | null = null): void {
+    if (life === null || this.#attached.get(id)?.life === life) this.#attached.delete(id);
+  }
+
+  isOpen(from: NodeId, to: NodeId): boolean {
+    return this.#attached.has(to) && !this.#cuts.has(`${from}>${to}`);
+  }
+
+  find(id: NodeId): Attached | null {
+    return this.#attached.get(id) ?? null;
+  }
+
+  delayMs(): number {
+    const { delayMsMin, delayMsMax } = this.conditions;
+    return delayMsMin + this.#random.unit() * (delayMsMax - delayMsMin);
+  }
+
+  /** Sends one message through the weather. */
+  post(from: NodeId, to: NodeId, bytes: Uint8Array): void {
+    const { duplication, loss } = this.conditions;
+    const copies = this.#random.chance(duplication) ? 2 : 1;
+    for (let copy = 0; copy < copies; copy++) {
+      if (this.#random.chance(loss)) continue;
+      this.#clock.after(this.delayMs(), () => {
+        // A cut made meanwhile stops it, too.
+        if (this.isOpen(from, to)) this.find(to)?.handlers.message(from, bytes);
+      });
+    }
+  }
+
+  later(delayMs: number, run: () => void): void {
+    this.#clock.after(delayMs, run);
+  }
+
+  pause(): Promise<void> {
+    return new Promise((go) => this.#clock.after(this.delayMs(), go));
+  }
+
+  /** Whether a chunk of a transfer is lost together with its connection. */
+  breaks(): boolean {
+    return this.#random.chance(this.conditions.loss / 4);
+  }
+}
+
+class PacketTransport implements Transport {
+  readonly #network: PacketNetwork;
+  readonly #id: NodeId;
+  readonly #life: number;
+  readonly #sending = new Set<NodeId>();
+  #peers: readonly { readonly id: NodeId; readonly address: string }[];
+  #outbox: { readonly to: NodeId; readonly bytes: Uint8Array }[] = [];
+  #sent = 0;
+  #dropped = 0;
+  #bytes = 0;
+
+  constructor(
+    network: PacketNetwork,
+    id: NodeId,
+    life: number,
+    peers: readonly { readonly id: NodeId; readonly address: string }[],
+  ) {
+    this.#network = network;
+    this.#id = id;
+    this.#life = life;
+    this.#peers = peers;
+  }
+
+  get #alive(): boolean {
+    return this.#network.find(this.#id)?.life === this.#life;
+  }
+
+  async start(): Promise<void> {
+    for (const { id } of this.#peers) {
+      this.#network.later(this.#network.delayMs(), () => {
+        const other = this.#network.find(id);
+        const self = this.#network.find(this.#id);
+        if (other === null || self?.life !== this.#life) return;
+        self.handlers.connected(id, other.facts());
+        other.handlers.connected(this.#id, self.facts());
+      });
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#network.detach(this.#id, this.#life);
+  }
+
+  setPeers(peers: readonly { readonly id: NodeId; readonly address: string }[]): void {
+    this.#peers = peers;
+  }
+
+  send(to: NodeId, bytes: Uint8Array): void {
+    this.#outbox.push({ to, bytes: bytes.slice() });
+  }
+
+  flush(): void {
+    const outbox = this.#outbox;
+    this.#outbox = [];
+    const unreachable = new Set<NodeId>();
+    for (const { to, bytes } of outbox) {
+      if (!this.#alive) return;
+      this.#sent += 1;
+      this.#bytes += bytes.length;
+      // A sender learns of a dead process (a refused connection), never of a cut or a lost message.
+      if (this.#network.find(to) === null) unreachable.add(to);
+      else this.#network.post(this.#id, to, bytes);
+    }
+    for (const peer of unreachable) {
+      this.#dropped += 1;
+      this.#network.later(0, () => {
+        if (this.#alive) this.#network.find(this.#id)?.handlers.unreachable(peer);
+      });
+    }
+  }
+
+  sendSnapshot(to: NodeId, snapshot: OutgoingSnapshot): void {
+    const copy = { ...snapshot, message: snapshot.message.slice() };
+    void this.#transfer(to, copy).then((ok) => this.#reportSent(to, copy.index, ok));
+  }
+
+  #reportSent(to: NodeId, index: LogIndex, ok: boolean): void {
+    if (this.#alive) this.#network.find(this.#id)?.handlers.snapshotSent(to, index, ok);
+  }
+
+  async #transfer(to: NodeId, snapshot: OutgoingSnapshot): Promise<boolean> {
+    const { source, index, term, message } = snapshot;
+    if (this.#sending.has(to)) {
+      await source.close();
+      return false;
+    }
+    this.#sending.add(to);
+    try {
+      await this.#network.pause();
+      const receiver = this.#reach(to);
+      if (receiver === null) return false;
+      const { bytes, sha256 } = source;
+      const sink = await receiver.handlers.receiveSnapshot(this.#id, {
+        index,
+        term,
+        bytes,
+        sha256,
+      });
+      if (sink === null) return false;
+      for (let at = 0; at < bytes; at += CHUNK_BYTES) {
+        const chunk = await source.read(at, Math.min(CHUNK_BYTES, bytes - at));
+        await this.#network.pause();
+        if (this.#reach(to)?.life !== receiver.life || this.#network.breaks()) {
+          await sink.abort();
+          return false;
+        }
+        await sink.write(at, chunk);
+      }
+      await sink.finish();
+      receiver.handlers.snapshotReceived(this.#id, { index: logIndex(index), term, message });
+      return true;
+    } catch (thrown) {
+      toError(thrown); // a disk that failed under the transfer reports itself to its own node
+      return false;
+    } finally {
+      this.#sending.delete(to);
+      await source.close();
+    }
+  }
+
+  #reach(to: NodeId): Attached | null {
+    const open = this.#network.isOpen(this.#id, to) && this.#network.isOpen(to, this.#id);
+    return open && this.#alive ? this.#network.find(to) : null;
+  }
+
+  async *requestEvents(from: NodeId, after: number, through: number): AsyncIterable<Uint8Array> {
+    await this.#network.pause();
+    const blocks = this.#reach(from)?.handlers.serveEvents(this.#id, after, through) ?? null;
+    if (blocks === null) throw new TransportError(from, "does not have these events");
+    for await (const block of blocks) {
+      await this.#network.pause();
+      if (this.#reach(from) === null || this.#network.breaks()) {
+        throw new TransportError(from, "the connection broke");
+      }
+      yield block;
+    }
+  }
+
+  setPaused(): void {
+    // Messages are events of the simulated clock; nothing piles up in a socket.
+  }
+
+  peers(): readonly PeerStatus[] {
+    return this.#peers.map(({ id, address }) => ({
+      id,
+      address,
+      http: this.#network.find(id)?.facts().http ?? null,
+      connected: this.#reach(id) !== null,
+      rttMs: null,
+      lastHeardMs: null,
+      queuedBytes: 0,
+      droppedMessages: this.#dropped,
+      sentBytes: this.#bytes,
+      receivedBytes: 0,
+      refusal: null,
+    }));
+  }
+
+  counters(): TransportCounters {
+    return {
+      messagesSent: this.#sent,
+      messagesReceived: 0,
+      messagesDropped: this.#dropped,
+      bytesSent: this.#bytes,
+      bytesReceived: 0,
+      connects: 0,
+      disconnects: 0,
+      snapshotsSent: 0,
+      snapshotsReceived: 0,
+      snapshotsFailed: 0,
+    };
+  }
+}
