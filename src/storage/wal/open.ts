@@ -15,6 +15,9 @@ import { readWholeLog } from "./read.ts";
 import type { LogEnd } from "./walk.ts";
 import { WATERMARK_PATH, WatermarkWriter, readWatermark } from "./watermark.ts";
 
+/** A piece of the log that is written again at once. */
+const REWRITE_BYTES = 1024 * 1024;
+
 /** What the log says, for the node to start from. */
 export interface RecoveredLog {
   readonly hardState: HardState;
@@ -44,9 +47,9 @@ export async function openLog(
   await removeNextSegment(disk);
   const file = await disk.open(found.file.path, "durable");
   const torn = await cutTornWrite(options, file, found);
-  // What was read may be in the memory of the machine only, left there by a process that was killed
-  // before its sync. It must be on the disk before this node answers for it. The names likewise.
-  await file.sync();
+  const { point } = watermark;
+  await writeAgain(file, point.segment === header.sequence ? point.offset : 0, end.offset);
+  // The names likewise.
   await disk.syncFolder(WAL_FOLDER);
   await disk.syncFolder("");
   const writer = new WatermarkWriter(await disk.open(WATERMARK_PATH, "durable"), watermark);
@@ -69,6 +72,19 @@ export async function openLog(
     watermark: writer,
   });
   return { log, recovered: { hardState, marks, entries, lastIndex, torn } };
+}
+
+/**
+ * What was read may be in the memory of the machine only, left there by a process that was killed before
+ * its write was through, or whose write failed: then the system shows the bytes, takes them for clean, and
+ * no sync will ever write them (Rebello et al., "Can Applications Recover from fsync Failures?", USENIX
+ * ATC 2020). They must be on the disk before this node answers for them, so they are written once more.
+ */
+async function writeAgain(file: DiskFile, from: number, to: number): Promise<void> {
+  for (let at = from; at < to; at += REWRITE_BYTES) {
+    await file.write(at, await file.read(at, Math.min(REWRITE_BYTES, to - at)));
+  }
+  await file.sync();
 }
 
 /** Zeros what a write cut short has left: behind the tail nothing may ever stand. */
