@@ -27,6 +27,8 @@ import { MachineLoader } from "../fsm/snapshot.ts";
 import type { CoreHost, Group, GroupConfig } from "../raft/core.ts";
 import type { ConfState } from "../raft/messages.ts";
 import { EventLog } from "../storage/events/event-log.ts";
+import { CorruptionError } from "../storage/errors.ts";
+import { NODE_FILE } from "../storage/names.ts";
 import { NodeFile } from "../storage/node-file.ts";
 import { type Recovered, createStorage, hasLog, recover } from "../storage/recovery.ts";
 import type { NodeFacts, Transport, TransportHandlers } from "../transport/transport.ts";
@@ -103,8 +105,7 @@ export class PrintFarmNode implements FarmNode {
   /** Opens the data directory. Nothing has been said to anybody when this rejects. */
   static async open(env: Env, options: NodeOptions): Promise<PrintFarmNode> {
     const who = { clusterId: options.clusterId, nodeId: options.id };
-    const file =
-      (await NodeFile.open(env.disk, who)) ?? (await NodeFile.create(env.disk, env.random, who));
+    const file = (await NodeFile.open(env.disk, who)) ?? (await newNodeFile(env, who));
     await file.countStart();
     const node = new PrintFarmNode(env, options, file);
     // A damaged disk is found before the first word to a peer.
@@ -443,6 +444,17 @@ export class PrintFarmNode implements FarmNode {
   get #alone(): boolean {
     return this.#options.members.length === 1;
   }
+}
+
+/** For an empty folder. One that holds a log was somebody's, and must not become somebody else's. */
+async function newNodeFile(
+  env: Env,
+  who: { readonly clusterId: string; readonly nodeId: NodeId },
+): Promise<NodeFile> {
+  if (await hasLog(env.disk)) {
+    throw new CorruptionError(env.disk, NODE_FILE, 0, "the file is missing, and there is a log");
+  }
+  return NodeFile.create(env.disk, env.random, who);
 }
 
 /** The state at the founding snapshot: nothing has happened yet. */
