@@ -62,7 +62,11 @@ export class SimFile implements DiskFile {
     assert(this.#mode !== "read", () => `${this.path} is open for reading only`);
     const write: WriteUnderWay = { at, bytes: bytes.slice() };
     if (!this.#host.isDead) this.#image.begin(write);
-    const giveUp = (): void => this.#image.landPartly(write, new Fate(this.#host.random));
+    const giveUp = (): void => {
+      this.#image.landPartly(write, new Fate(this.#host.random));
+      // What such a write left shows, and counts as clean: no later sync writes it.
+      if (this.#mode === "durable") this.#image.forgetPending();
+    };
     const act = (): void => {
       const isSame = Buffer.compare(write.bytes, bytes) === 0;
       assert(isSame, () => `${this.path}: bytes changed while they were being written`);

@@ -195,6 +195,16 @@ export class FileImage {
     this.#versions.set(sector, flipped);
   }
 
+  /** Damage: a sector holds something else. What lies beyond the end of `bytes` or of the file stays. */
+  overwrite(sector: number, bytes: Uint8Array): void {
+    const from = sector * SECTOR_BYTES;
+    for (const side of [this.#shown, this.#durable]) {
+      const length = Math.min(bytes.length, SECTOR_BYTES, side.length - from);
+      if (length > 0) side.set(from, bytes.subarray(0, length));
+    }
+    this.#versions.delete(sector); // none of those will come to be
+  }
+
   /** Damage: the end of the file is gone. */
   truncate(size: number): void {
     this.#shown.resize(Math.min(size, this.#shown.length));

@@ -200,6 +200,19 @@ export class SimDisk implements Disk, FileHost {
     this.#file(path).flip(at, mask);
   }
 
+  /** Damage: a sector of a file holds other bytes than were written there. */
+  overwrite(path: string, sector: number, bytes: Uint8Array): void {
+    this.#file(path).overwrite(sector, bytes);
+  }
+
+  /** Damage: a file is gone, for good. */
+  lose(path: string): void {
+    const folder = this.#folder("remove", folderOf(path));
+    const node = this.#file(path);
+    folder.land({ kind: "unlink", name: nameOf(path), node });
+    folder.beginSync()();
+  }
+
   /** Damage: cuts a file. */
   truncate(path: string, bytes: number): void {
     this.#file(path).truncate(bytes);
@@ -221,6 +234,11 @@ export class SimDisk implements Disk, FileHost {
     return inFolder(this.#tree, "");
   }
 
+  /** Of all files together. */
+  get usedBytes(): number {
+    return this.files.reduce((sum, path) => sum + this.#file(path).size, 0);
+  }
+
   // --- FileHost
 
   get random(): Random {
@@ -229,8 +247,7 @@ export class SimDisk implements Disk, FileHost {
 
   hasRoom(bytes: number): boolean {
     if (this.#capacityBytes === Number.POSITIVE_INFINITY) return true;
-    const used = this.files.reduce((sum, path) => sum + this.#file(path).size, 0);
-    return used + bytes <= this.#capacityBytes;
+    return this.usedBytes + bytes <= this.#capacityBytes;
   }
 
   run<T>(what: Operation<T>): Promise<T> {

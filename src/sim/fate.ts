@@ -1,100 +1,107 @@
-// What befalls the cluster: crashes and restarts, cut links, clocks set wrong, worse and better weather.
-// It never waits for anything, so a cluster may well lose its majority; what it acknowledged before must
-// still be there afterwards.
+// What befalls the cluster: an act every now and then, drawn by the swarm's weights. Fate never waits for
+// anything, so a cluster may well lose its majority; what it acknowledged before must still be there
+// afterwards. The acts themselves stand in fate-nodes.ts, fate-links.ts and fate-disks.ts, which also
+// know what of them is still in force: a node that ends itself, or a cluster that stalls, must be
+// explained by one of these.
 
 import type { NodeId } from "../base/brand.ts";
-import { PERFECT_LINKS } from "./packet-network.ts";
+import type { FatalError } from "../node/fatal.ts";
+import { DiskFate } from "./fate-disks.ts";
+import { LinkFate } from "./fate-links.ts";
+import { NodeFate } from "./fate-nodes.ts";
 import type { SimRandom } from "./sim-random.ts";
-import { type FateWeights, type Swarm, drawLinks } from "./swarm.ts";
+import { FATE_KINDS, type FateKind, type Swarm } from "./swarm.ts";
 import type { World } from "./world.ts";
 
-const RESTART_MS_MAX = 8000;
-const CLOCK_SHIFT_MS_MAX = 7_200_000;
-
 export class Fate {
+  readonly nodes: NodeFate;
+  readonly links: LinkFate;
+  readonly disks: DiskFate;
   readonly #world: World;
-  readonly #swarm: Swarm;
+  readonly swarm: Swarm;
   readonly #random: SimRandom;
+  readonly #acts: Readonly<Record<FateKind, () => boolean>>;
+  readonly #counts = new Map<FateKind, number>();
   #ended = false;
-  crashes = 0;
-  partitions = 0;
+  /** A node that ended itself without a fault that explains it. */
+  problem: string | null = null;
 
   constructor(world: World, swarm: Swarm) {
     this.#world = world;
-    this.#swarm = swarm;
+    this.swarm = swarm;
     this.#random = world.random.fork();
-    world.wire.weather(swarm.links);
+    const nodes = new NodeFate(world, swarm, this.#random.fork());
+    const links = new LinkFate(world, swarm, this.#random.fork());
+    const disks = new DiskFate(world, this.#random.fork());
+    this.nodes = nodes;
+    this.links = links;
+    this.disks = disks;
+    this.#acts = {
+      kill: () => nodes.crash("kill"),
+      power: () => nodes.crash("power"),
+      doom: () => nodes.doom(),
+      pause: () => nodes.pause(),
+      "wall-clock": () => nodes.shiftWall(),
+      drift: () => nodes.drift(),
+      partition: () => links.partition(),
+      clog: () => links.clog(),
+      weather: () => links.weather(),
+      heal: () => links.heal(),
+      "disk-error": () => disks.error(),
+      "disk-hang": () => disks.hang(),
+      "disk-full": () => disks.fill(),
+      rot: () => disks.rot(),
+    };
     world.watch((event) => {
-      // A node that ended itself is started again by whoever supervises it.
-      if (event.kind === "fatal") this.#restartLater(event.node);
+      if (event.kind === "fatal") this.#onFatal(event.node, event.error);
+      if (event.kind === "line") nodes.onLine(event.node);
     });
     this.#schedule();
   }
 
+  /** How often each thing was done. */
+  get counts(): ReadonlyMap<FateKind, number> {
+    return this.#counts;
+  }
+
   #schedule(): void {
-    const delay = this.#random.unit() * 2 * this.#swarm.fateMs;
+    const delay = this.#random.unit() * 2 * this.swarm.fateMs + this.#lullMs();
     this.#world.clock.after(delay, () => {
       if (this.#ended) return;
-      this.#act();
+      const kind = this.#drawKind();
+      if (this.#acts[kind]()) this.#counts.set(kind, (this.#counts.get(kind) ?? 0) + 1);
       this.#schedule();
     });
   }
 
-  #act(): void {
-    switch (this.#drawKind()) {
-      case "kill":
-      case "power": {
-        const running = this.#world.places.filter(
-          (place) => place.life !== null || this.#world.isStarting(place.id),
-        );
-        if (running.length === 0) return;
-        return this.#crash(this.#random.pick(running).id);
-      }
-      case "partition":
-        return this.#partition();
-      case "heal":
-        this.#world.trace("fate: links heal");
-        return this.#world.wire.healAll();
-      case "clock": {
-        const { alive } = this.#world;
-        if (alive.length === 0) return;
-        const { place, life } = this.#random.pick(alive);
-        const byMs = this.#random.between(-CLOCK_SHIFT_MS_MAX, CLOCK_SHIFT_MS_MAX);
-        this.#world.trace(`fate: the wall clock of node ${place.id} jumps by ${byMs} ms`);
-        return life.clock.shiftWall(byMs);
-      }
-      case "weather": {
-        const links = drawLinks(this.#random, false);
-        this.#world.trace(`fate: weather ${JSON.stringify(links)}`);
-        return this.#world.wire.weather(links);
-      }
+  /** A storm of faults is followed by a lull, in which the cluster may find itself again. */
+  #lullMs(): number {
+    const { lullMs, stormActs } = this.swarm;
+    if (lullMs === 0 || !this.#random.chance(1 / stormActs)) return 0;
+    if (this.#random.chance(0.7)) {
+      this.links.heal();
+      this.disks.mend();
     }
+    return this.#random.unit() * 2 * lullMs;
   }
 
-  #drawKind(): keyof FateWeights {
-    const { weights } = this.#swarm;
-    const kinds = Object.entries(weights) as [keyof FateWeights, number][]; // its own keys
-    const total = kinds.reduce((sum, [, weight]) => sum + weight, 0);
+  #drawKind(): FateKind {
+    const { weights } = this.swarm;
+    const total = FATE_KINDS.reduce((sum, kind) => sum + weights[kind], 0);
     let at = this.#random.unit() * total;
-    for (const [kind, weight] of kinds) {
-      at -= weight;
+    for (const kind of FATE_KINDS) {
+      at -= weights[kind];
       if (at < 0) return kind;
     }
     return "heal";
   }
 
-  #crash(first: NodeId): void {
-    const { places } = this.#world;
-    const how = this.#random.chance(0.5) ? "power" : "kill";
-    const all = this.#random.chance(this.#swarm.allAtOnce);
-    for (const { id } of all ? places : [this.#world.place(first)]) this.#crashOne(id, how);
-  }
-
-  #crashOne(id: NodeId, how: "kill" | "power"): void {
-    if (this.#world.place(id).life === null && !this.#world.isStarting(id)) return;
-    this.crashes += 1;
-    this.#world.crash(id, how);
-    this.#restartLater(id);
+  /** A node that ended itself is started again by whoever supervises it, unless its disk is spoilt. */
+  #onFatal(node: NodeId, error: FatalError): void {
+    const verdict = this.disks.explains(node, error);
+    if (verdict === "unexplained") {
+      this.problem ??= `node ${node} ended itself: ${error.reason}: ${error.message}`;
+    } else if (verdict === "again") this.nodes.restartLater(node);
   }
 
   /**
@@ -102,42 +109,17 @@ export class Fate {
    * was acknowledged before it was on a majority of disks is lost now.
    */
   acknowledged(): void {
-    if (this.#ended || !this.#random.chance(this.#swarm.powerOnAcknowledge)) return;
+    if (this.#ended || !this.#random.chance(this.swarm.powerOnAcknowledge)) return;
     this.#world.trace("fate: the power fails everywhere");
-    for (const { id } of this.#world.places) this.#crashOne(id, "power");
+    this.nodes.powerCut();
   }
 
-  #restartLater(id: NodeId): void {
-    this.#world.clock.after(this.#random.unit() * RESTART_MS_MAX, () => this.#restart(id));
-  }
-
-  #restart(id: NodeId): void {
-    const { life } = this.#world.place(id);
-    if (life === null && !this.#world.isStarting(id)) this.#world.start(id);
-  }
-
-  #partition(): void {
-    const ids = this.#world.places.map((place) => place.id);
-    if (ids.length < 2) return;
-    this.partitions += 1;
-    const shuffled = this.#random.shuffled(ids);
-    const side = new Set(shuffled.slice(0, this.#random.between(1, ids.length - 1)));
-    const oneWay = this.#random.chance(0.3);
-    this.#world.trace(`fate: ${[...side].join(",")} cut off${oneWay ? " one way" : ""}`);
-    for (const from of ids) {
-      for (const to of ids) {
-        if (from === to || side.has(from) === side.has(to)) continue;
-        if (!oneWay || side.has(from)) this.#world.wire.cut(from, to);
-      }
-    }
-  }
-
-  /** The faults are over: links are whole and every node is started. */
+  /** The faults are over: links are whole, disks work, and every node is started that can be. */
   end(): void {
     this.#ended = true;
     this.#world.trace("fate: the faults are over");
-    this.#world.wire.healAll();
-    this.#world.wire.weather(PERFECT_LINKS);
-    for (const { id } of this.#world.places) this.#restart(id);
+    this.disks.mend();
+    this.links.end();
+    this.nodes.end((id) => !this.disks.isLost(id));
   }
 }

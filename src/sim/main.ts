@@ -1,59 +1,82 @@
 // `npm run sim`: runs seeds and says what came of them.
 //   --seed N          one seed; --trace prints its trace, --twice runs it twice and compares the traces
 //   --seeds FROM..TO  a range
+//   --hours H         soaks: seed after seed, in as many processes as --jobs says, until H hours of
+//                     simulated time have passed in all; --from N is the first seed
 
 import { parseArgs } from "node:util";
 import { nodeClock } from "../env/node/clock.ts";
 import { readPackageFile } from "../env/node/package-file.ts";
+import { describeRun } from "./report.ts";
 import { type RunResult, runSeed } from "./run.ts";
+import { serveSoak, soak } from "./soak.ts";
 
 const { values } = parseArgs({
   options: {
     seed: { type: "string" },
     seeds: { type: "string" },
+    hours: { type: "string" },
+    from: { type: "string" },
+    jobs: { type: "string" },
+    worker: { type: "boolean", default: false },
     trace: { type: "boolean", default: false },
     twice: { type: "boolean", default: false },
   },
 });
 
+function wholeNumber(flag: string, text: string): number {
+  const number = Number(text);
+  if (/^\d+$/.test(text) && Number.isSafeInteger(number)) return number;
+  throw new Error(`--${flag} takes a whole number`);
+}
+
 function seedRange(): { readonly from: number; readonly to: number } {
-  const range = /^(\d+)\.\.(\d+)$/.exec(values.seeds ?? "");
-  if (range !== null) return { from: Number(range[1]), to: Number(range[2]) };
-  const seed = Number(values.seed ?? "1");
-  if (!Number.isSafeInteger(seed) || seed < 0) throw new Error("--seed takes a whole number");
-  return { from: seed, to: seed };
+  if (values.seeds === undefined) {
+    const seed = wholeNumber("seed", values.seed ?? "1");
+    return { from: seed, to: seed };
+  }
+  const range = /^(\d+)\.\.(\d+)$/.exec(values.seeds);
+  if (range === null) throw new Error("--seeds takes FROM..TO");
+  return {
+    from: wholeNumber("seeds", range[1] ?? ""),
+    to: wholeNumber("seeds", range[2] ?? ""),
+  };
 }
 
-function report(result: RunResult, realMs: number): void {
-  const { swarm, problem, simulatedMs } = result;
-  const speed = Math.round(simulatedMs / realMs);
-  const counts =
-    `${swarm.size} nodes, ${(simulatedMs / 1000).toFixed(0)} s at ${speed}×, ` +
-    `${result.acknowledged}/${result.requests} acknowledged, ${result.reads} reads, ` +
-    `${result.crashes} crashes, ${result.partitions} partitions, ${result.leaderships} leaderships`;
-  console.log(`seed ${swarm.seed}: ${problem === null ? "held" : "FAILED"} (${counts})`);
-  if (problem !== null) {
-    console.log(`  ${problem}`);
-    console.log(`  swarm: ${JSON.stringify(swarm)}`);
-    console.log(`  replay: npm run sim -- --seed ${swarm.seed} --trace`);
+async function runRange(core: WebAssembly.Module): Promise<boolean> {
+  const { from, to } = seedRange();
+  let failed = 0;
+  for (let seed = from; seed <= to; seed++) {
+    const began = nodeClock.monotonicMs();
+    const onTrace = values.trace ? (line: string): void => console.log(line) : undefined;
+    const result = await runSeed(seed, core, onTrace);
+    console.log(describeRun(result, nodeClock.monotonicMs() - began));
+    const isSame = !values.twice || (await isRepeated(result, core));
+    if (result.problem !== null || !isSame) failed += 1;
   }
+  if (from !== to) console.log(`${to - from + 1 - failed} held, ${failed} failed`);
+  return failed === 0;
 }
 
-const core = await WebAssembly.compile(await readPackageFile("dist/core.wasm"));
-const { from, to } = seedRange();
-let failed = 0;
-for (let seed = from; seed <= to; seed++) {
-  const began = nodeClock.monotonicMs();
-  const onTrace = values.trace ? (line: string) => console.log(line) : undefined;
-  const result = await runSeed(seed, core, onTrace);
-  report(result, nodeClock.monotonicMs() - began);
-  if (result.problem !== null) failed += 1;
-  if (values.twice) {
-    const again = await runSeed(seed, core);
-    const same = again.traceDigest === result.traceDigest;
-    console.log(`  ${same ? "the same trace twice" : "TWO TRACES DIFFER"}: ${again.traceDigest}`);
-    if (!same) failed += 1;
-  }
+async function isRepeated(result: RunResult, core: WebAssembly.Module): Promise<boolean> {
+  const again = await runSeed(result.swarm.seed, core);
+  const same = again.traceDigest === result.traceDigest;
+  console.log(`  ${same ? "the same trace twice" : "TWO TRACES DIFFER"}: ${again.traceDigest}`);
+  return same;
 }
-if (from !== to) console.log(`${to - from + 1 - failed} held, ${failed} failed`);
-process.exitCode = failed === 0 ? 0 : 1;
+
+async function main(): Promise<boolean> {
+  if (values.hours !== undefined) {
+    return soak({
+      hours: wholeNumber("hours", values.hours),
+      from: wholeNumber("from", values.from ?? "1"),
+      jobs: wholeNumber("jobs", values.jobs ?? "2"),
+    });
+  }
+  const core = await WebAssembly.compile(await readPackageFile("dist/core.wasm"));
+  if (!values.worker) return runRange(core);
+  await serveSoak(core);
+  return true;
+}
+
+process.exitCode = (await main()) ? 0 : 1;

@@ -47,6 +47,8 @@ export class PacketNetwork {
   readonly #random: SimRandom;
   readonly #attached = new Map<NodeId, Attached>();
   readonly #cuts = new Set<string>();
+  /** Until when nothing passes, by direction. */
+  readonly #clogs = new Map<string, number>();
   #lives = 0;
   conditions: LinkConditions = PERFECT_LINKS;
 
@@ -60,8 +62,14 @@ export class PacketNetwork {
     this.#cuts.add(`${from}>${to}`);
   }
 
+  /** Holds everything from `from` to `to` for a while. */
+  clog(from: NodeId, to: NodeId, ms: number): void {
+    this.#clogs.set(`${from}>${to}`, this.#clock.monotonicMs() + ms);
+  }
+
   healAll(): void {
     this.#cuts.clear();
+    this.#clogs.clear();
   }
 
   get cuts(): readonly string[] {
@@ -105,7 +113,8 @@ export class PacketNetwork {
     const copies = this.#random.chance(duplication) ? 2 : 1;
     for (let copy = 0; copy < copies; copy++) {
       if (this.#random.chance(loss)) continue;
-      this.#clock.after(this.delayMs(), () => {
+      const clogged = (this.#clogs.get(`${from}>${to}`) ?? 0) - this.#clock.monotonicMs();
+      this.#clock.after(Math.max(0, clogged) + this.delayMs(), () => {
         // A cut made meanwhile stops it, too.
         if (this.isOpen(from, to)) this.find(to)?.handlers.message(from, bytes);
       });

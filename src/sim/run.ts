@@ -1,14 +1,17 @@
 // One run of the simulator: a seed in, a verdict out. Faults first, then peace, in which the cluster must
 // come to rest; a run that does not is as much a failure as one that loses something.
 
+import { inspect } from "node:util";
 import { Checkers } from "./checkers.ts";
 import { Fate } from "./fate.ts";
-import { type Swarm, drawSwarm } from "./swarm.ts";
+import { History } from "./history.ts";
+import { Stalls } from "./stalls.ts";
+import { type FateKind, type Swarm, drawSwarm } from "./swarm.ts";
 import { Workload } from "./workload.ts";
 import { World } from "./world.ts";
 
-/** After the faults, in simulated time. */
-const REST_MS = 120_000;
+/** After the faults, in ticks. */
+const REST_TICKS = 3000;
 
 export interface RunResult {
   readonly swarm: Swarm;
@@ -22,39 +25,71 @@ export interface RunResult {
   readonly acknowledged: number;
   readonly reads: number;
   readonly crashes: number;
-  readonly partitions: number;
+  /** Nodes that refused a spoilt folder. */
+  readonly lost: number;
+  readonly faults: ReadonlyMap<FateKind, number>;
   readonly leaderships: number;
+  /** How often the cluster had no excuse for not answering. */
+  readonly stallLooks: number;
+  /** What the clients asked and were told: for the judge. */
+  readonly history: History;
 }
 
-export async function runSeed(
+export function runSeed(
   seed: number,
   core: WebAssembly.Module,
   onTrace: (line: string) => void = () => undefined,
 ): Promise<RunResult> {
-  const swarm = drawSwarm(seed);
+  return runSwarm(drawSwarm(seed), core, onTrace);
+}
+
+/** As `runSeed`, of a swarm that was drawn and, perhaps, changed. */
+export async function runSwarm(
+  swarm: Swarm,
+  core: WebAssembly.Module,
+  onTrace: (line: string) => void = () => undefined,
+): Promise<RunResult> {
   const world = new World({ ...swarm, core, onTrace });
+  // A promise that nobody waits for and that fails would end a real process without a word.
+  const onUnhandled = (thrown: unknown): void => {
+    world.failure ??= new Error("a rejection that nobody handles", { cause: thrown });
+  };
+  process.on("unhandledRejection", onUnhandled);
+  try {
+    return await runWorld(world, swarm);
+  } finally {
+    process.off("unhandledRejection", onUnhandled);
+  }
+}
+
+async function runWorld(world: World, swarm: Swarm): Promise<RunResult> {
   world.trace(`swarm: ${JSON.stringify(swarm)}`);
   await world.found();
   const checkers = new Checkers(world);
+  const history = new History(`seed ${swarm.seed}`);
   for (const { id } of world.places) world.start(id);
   const fate = new Fate(world, swarm);
-  const { clients, thinkMsMax } = swarm;
-  const workload = new Workload(world, clients, thinkMsMax, () => fate.acknowledged());
-  const broken = (): boolean =>
-    checkers.problem !== null || world.failure !== null || workload.violation !== null;
-  await world.clock.runUntil(broken, swarm.faultsMs);
-  fate.end();
-  workload.stop();
-  const atRest = (): boolean => broken() || (workload.isIdle && isAtRest(world));
-  const rested = (await world.clock.runUntil(atRest, REST_MS)) && (await answersReads(world));
-  const problem =
-    (world.failure === null ? null : (world.failure.stack ?? world.failure.message)) ??
+  const stalls = new Stalls(world, fate, swarm);
+  const workload = new Workload(world, swarm.load, history, {
+    unanswered: (node, beganMs) => stalls.unanswered(node, beganMs),
+    answered: () => stalls.answered(),
+    done: () => fate.acknowledged(),
+  });
+  const broken = (): string | null =>
+    (world.failure === null ? null : inspect(world.failure)) ??
     checkers.problem ??
-    workload.violation ??
+    fate.problem ??
+    stalls.problem ??
+    workload.violation;
+  await world.clock.runUntil(() => broken() !== null, swarm.faultsMs);
+  const rested = broken() === null && (await comeToRest(world, fate, stalls, workload, broken));
+  const problem =
+    broken() ??
     (rested ? null : `the cluster did not come to rest: ${describe(world, workload)}`) ??
     (await checkers.atRest(world, workload));
+  world.trace(`end: ${describe(world, workload)}`);
   world.trace(`verdict: ${problem ?? "all held"}`);
-  for (const { id, life } of world.places) if (life !== null) world.crash(id, "kill");
+  for (const { clock, id } of world.places) if (clock !== null) world.crash(id, "kill");
   return {
     swarm,
     problem,
@@ -64,10 +99,32 @@ export async function runSeed(
     requests: workload.requests.length,
     acknowledged: workload.acknowledged,
     reads: workload.reads,
-    crashes: fate.crashes,
-    partitions: fate.partitions,
+    crashes: fate.nodes.crashes,
+    lost: fate.disks.lost.size,
+    faults: fate.counts,
     leaderships: checkers.leaderships,
+    stallLooks: stalls.looks,
+    history,
   };
+}
+
+/** Ends the faults and waits until nothing is left to be done; false if that takes for ever. */
+async function comeToRest(
+  world: World,
+  fate: Fate,
+  stalls: Stalls,
+  workload: Workload,
+  broken: () => string | null,
+): Promise<boolean> {
+  fate.end();
+  stalls.end();
+  workload.stop();
+  const { swarm } = fate;
+  const restMs = REST_TICKS * swarm.tickMs + 2 * swarm.load.patienceMs;
+  const atRest = (): boolean => broken() !== null || (workload.isIdle && isAtRest(world, fate));
+  if (!(await world.clock.runUntil(atRest, restMs))) return false;
+  if (broken() !== null || !(await answersReads(world))) return false;
+  return world.clock.runUntil(() => broken() !== null || isAtRest(world, fate), restMs);
 }
 
 /**
@@ -79,13 +136,13 @@ async function answersReads(world: World): Promise<boolean> {
     const result = await world.settled(life.node.barrier());
     if (result.kind !== "ok") return false;
   }
-  return world.clock.runUntil(() => isAtRest(world), REST_MS);
+  return true;
 }
 
-/** Every node is up, knows the leader, has applied everything, and has every event. */
-function isAtRest(world: World): boolean {
+/** Every node that can be is up, knows the leader, has applied everything, and has every event. */
+function isAtRest(world: World, fate: Fate): boolean {
   const statuses = world.alive.map(({ life }) => life.node.status());
-  if (statuses.length < world.places.length) return false;
+  if (statuses.length < world.places.length - fate.disks.lost.size) return false;
   const first = statuses[0];
   if (first === undefined || first.leaderId === null) return false;
   const alike = statuses.every(

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { sleep } from "../env/clock.ts";
-import { ProcessClock, SimClock } from "./sim-clock.ts";
+import { ProcessClock } from "./process-clock.ts";
+import { SimClock } from "./sim-clock.ts";
 
 describe("the simulated clock", () => {
   it("runs events by time, and at one time in the order in which they were scheduled", () => {

@@ -6,8 +6,7 @@
 // finish after each event (one turn of the real event loop), so that what an event set in motion is
 // done before the next one. `step` does not: it is for worlds without promises.
 
-import { setImmediate as nextTurn } from "node:timers/promises";
-import { assert, must } from "../base/assert.ts";
+import { assert, must, toError } from "../base/assert.ts";
 import type { Clock, Timer } from "../env/clock.ts";
 
 interface Scheduled {
@@ -108,27 +107,24 @@ export class SimClock implements Clock {
   /** Lets `byMs` pass, with everything that is due in it. */
   async advance(byMs: number): Promise<void> {
     const endMs = this.#nowMs + byMs;
-    await nextTurn();
-    for (let atMs = this.nextMs; atMs !== null && atMs <= endMs; atMs = this.nextMs) {
-      this.step();
-      await nextTurn();
-    }
+    await turns(() => {
+      const atMs = this.nextMs;
+      return atMs !== null && atMs <= endMs && this.step();
+    });
     this.#nowMs = endMs;
   }
 
   /** Lets time pass until `holds`, at most `withinMs`; true if it came to hold. */
   async runUntil(holds: () => boolean, withinMs: number): Promise<boolean> {
     const endMs = this.#nowMs + withinMs;
-    await nextTurn();
-    for (let atMs = this.nextMs; !holds(); atMs = this.nextMs) {
-      if (atMs === null || atMs > endMs) {
-        this.#nowMs = endMs;
-        return false;
-      }
-      this.step();
-      await nextTurn();
-    }
-    return true;
+    let held = false;
+    await turns(() => {
+      held = holds();
+      const atMs = this.nextMs;
+      return !held && atMs !== null && atMs <= endMs && this.step();
+    });
+    if (!held) this.#nowMs = endMs;
+    return held;
   }
 
   #cancel(entry: Scheduled): void {
@@ -186,88 +182,32 @@ export class SimClock implements Clock {
   }
 }
 
-function isBefore(a: Scheduled, b: Scheduled): boolean {
-  return a.atMs < b.atMs || (a.atMs === b.atMs && a.sequence < b.sequence);
+/** Turns asked for at once: one round through the system's poll for many events. */
+const TURNS_AT_ONCE = 64;
+
+/** Calls `body` until it returns false, each time when every microtask of the time before has run. */
+function turns(body: () => boolean): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let isOver = false;
+    const turn = (): void => {
+      if (isOver) return;
+      try {
+        isOver = !body();
+        if (isOver) resolve();
+      } catch (thrown) {
+        isOver = true;
+        reject(toError(thrown));
+      }
+    };
+    const round = (): void => {
+      if (isOver) return;
+      for (let n = 0; n < TURNS_AT_ONCE; n++) setImmediate(turn); // Node runs microtasks between two
+      setImmediate(round);
+    };
+    round();
+  });
 }
 
-/**
- * One process's clock in the simulated world: its wall clock may be off, it may stand still for a
- * while, and once the process is killed nothing that it scheduled happens any more.
- */
-export class ProcessClock implements Clock {
-  readonly #world: SimClock;
-  readonly #timers = new Set<Timer>();
-  /** What was due while the process stood still; null while it runs. */
-  #overdue: (() => void)[] | null = null;
-  #wallOffsetMs: number;
-  #halted = false;
-
-  constructor(world: SimClock, wallOffsetMs = 0) {
-    this.#world = world;
-    this.#wallOffsetMs = wallOffsetMs;
-  }
-
-  monotonicMs(): number {
-    return this.#world.monotonicMs();
-  }
-
-  wallMs(): number {
-    return this.#world.wallMs() + this.#wallOffsetMs;
-  }
-
-  shiftWall(byMs: number): void {
-    this.#wallOffsetMs += byMs;
-  }
-
-  after(delayMs: number, run: () => void): Timer {
-    // Code of a dead process may still be running in a microtask; what it schedules is lost.
-    if (this.#halted) return { cancel: () => undefined };
-    const fire = (): void => {
-      if (this.#timers.delete(timer)) run();
-    };
-    const inner = this.#world.after(delayMs, () => {
-      if (this.#overdue === null) fire();
-      else this.#overdue.push(fire);
-    });
-    const timer: Timer = {
-      cancel: () => {
-        inner.cancel();
-        this.#timers.delete(timer);
-      },
-    };
-    this.#timers.add(timer);
-    return timer;
-  }
-
-  defer(run: () => void): void {
-    this.after(0, run);
-  }
-
-  /** How many of this process's events are still to come. */
-  get pending(): number {
-    return this.#timers.size;
-  }
-
-  /** The process stands still (SIGSTOP, a paused virtual machine); time passes without it. */
-  freeze(): void {
-    this.#overdue ??= [];
-  }
-
-  /** It goes on: what was due meanwhile happens now, late, in the order in which it was due. */
-  thaw(): void {
-    const overdue = this.#overdue ?? [];
-    this.#overdue = null;
-    for (const fire of overdue) this.#world.after(0, fire);
-  }
-
-  get isHalted(): boolean {
-    return this.#halted;
-  }
-
-  /** The process is killed. */
-  halt(): void {
-    this.#halted = true;
-    for (const timer of this.#timers) timer.cancel();
-    this.#timers.clear();
-  }
+function isBefore(a: Scheduled, b: Scheduled): boolean {
+  return a.atMs < b.atMs || (a.atMs === b.atMs && a.sequence < b.sequence);
 }

@@ -13,13 +13,14 @@ export interface Swarm {
   readonly snapshotEntries: number;
   readonly trailingEntries: number;
   readonly segmentBytes: number;
-  readonly clients: number;
-  /** Milliseconds of simulated time a client thinks between two requests, at most. */
-  readonly thinkMsMax: number;
+  readonly load: LoadPlan;
   /** How long the faults last, in milliseconds of simulated time. */
   readonly faultsMs: number;
-  /** Mean time between two acts of fate. */
+  /** Mean time between two acts of fate in a storm. */
   readonly fateMs: number;
+  /** Acts in a storm, and the length of the lull after it, in milliseconds: means. */
+  readonly stormActs: number;
+  readonly lullMs: number;
   readonly links: LinkConditions;
   /** How many times slower than everyday the disks are. */
   readonly diskSlowness: number;
@@ -27,52 +28,99 @@ export interface Swarm {
   readonly allAtOnce: number;
   /** Share of acknowledgements in whose very moment the power of the whole building fails. */
   readonly powerOnAcknowledge: number;
+  /** Share of lines in a node's log in whose very moment its power fails. */
+  readonly powerOnLine: number;
   /** Shares of the acts of fate. */
   readonly weights: FateWeights;
 }
 
-export interface FateWeights {
-  readonly kill: number;
-  readonly power: number;
-  readonly partition: number;
-  readonly heal: number;
-  readonly clock: number;
-  readonly weather: number;
+/** Work comes in bouts, as it does in a workshop: a busy while, then a quiet one. */
+export interface LoadPlan {
+  readonly clients: number;
+  /** Requests that a client makes in one bout, at most. */
+  readonly boutRequests: number;
+  /** Milliseconds a client thinks between two requests of a bout, at most. */
+  readonly thinkMsMax: number;
+  /** Milliseconds between two bouts, at most. */
+  readonly quietMsMax: number;
+  /** How long a client waits for an answer before it tries another node. */
+  readonly patienceMs: number;
 }
 
+/** What fate can do; docs/testing.md says what each stands for. */
+export const FATE_KINDS = [
+  "kill",
+  "power",
+  "doom",
+  "partition",
+  "clog",
+  "weather",
+  "wall-clock",
+  "drift",
+  "pause",
+  "disk-error",
+  "disk-hang",
+  "disk-full",
+  "rot",
+  "heal",
+] as const;
+export type FateKind = (typeof FATE_KINDS)[number];
+export type FateWeights = Readonly<Record<FateKind, number>>;
+
 const SIZES = [1, 2, 3, 3, 3, 3, 4, 5, 5];
+const TICKS_MS = [50, 50, 100, 200, 400];
+const FAULTS_S = [15, 30, 60, 120, 300, 600, 1200];
 
 export function drawSwarm(seed: number): Swarm {
   const random = new SimRandom(seed);
   const calm = random.chance(0.1);
-  const weight = (): number => (random.chance(0.3) ? 0 : random.between(1, 10));
+  const faultsMs = 1000 * random.pick(FAULTS_S);
   return {
     seed,
     size: random.pick(SIZES),
     wire: random.chance(0.3) ? "streams" : "packets",
-    tickMs: 50,
+    tickMs: random.pick(TICKS_MS),
     snapshotEntries: random.pick([10, 25, 60, 200, 2000]),
     trailingEntries: random.pick([0, 3, 20, 100]),
     segmentBytes: 1024 * random.pick([16, 32, 128]),
-    clients: random.between(1, 8),
-    thinkMsMax: random.pick([5, 50, 300]),
-    faultsMs: 1000 * random.between(10, 40),
-    fateMs: random.pick([300, 1000, 3000]),
+    load: drawLoad(random, faultsMs),
+    faultsMs,
+    fateMs: random.pick([300, 1000, 3000, 10_000]),
+    stormActs: random.pick([3, 10, 30]),
+    lullMs: random.pick([0, 10_000, 30_000, 100_000]),
     links: drawLinks(random, calm),
     diskSlowness: random.pick([1, 1, 4, 30]),
     allAtOnce: random.pick([0, 0.1, 0.5]),
     powerOnAcknowledge: calm ? 0 : random.pick([0, 0, 0.01, 0.05]),
-    weights: calm
-      ? { kill: 0, power: 0, partition: 0, heal: 1, clock: 0, weather: 0 }
-      : {
-          kill: weight(),
-          power: weight(),
-          partition: weight(),
-          heal: random.between(1, 10),
-          clock: weight(),
-          weather: weight(),
-        },
+    powerOnLine: calm ? 0 : random.pick([0, 0, 0, 0.02, 0.1]),
+    weights: drawWeights(random, calm),
   };
+}
+
+/** Long runs are for rare events, not for many requests: the number of requests is drawn, too. */
+function drawLoad(random: SimRandom, faultsMs: number): LoadPlan {
+  const clients = random.between(1, 8);
+  const boutRequests = random.pick([3, 10, 30]);
+  const thinkMsMax = random.pick([5, 50, 300]);
+  const requests = random.pick([40, 100, 200, 400]);
+  const bouts = Math.max(1, requests / (clients * boutRequests));
+  return {
+    clients,
+    boutRequests,
+    thinkMsMax,
+    quietMsMax: Math.round((2 * faultsMs) / bouts),
+    patienceMs: random.pick([2000, 10_000, 30_000]),
+  };
+}
+
+function drawWeights(random: SimRandom, calm: boolean): FateWeights {
+  const weight = (kind: FateKind): number => {
+    if (calm) return kind === "heal" ? 1 : 0;
+    if (kind === "heal") return random.between(1, 10);
+    return random.chance(0.5) ? 0 : random.between(1, 10);
+  };
+  // Object.fromEntries forgets which keys it was given.
+  return Object.fromEntries(FATE_KINDS.map((kind) => [kind, weight(kind)])) as FateWeights;
 }
 
 export function drawLinks(random: SimRandom, calm: boolean): LinkConditions {

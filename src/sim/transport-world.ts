@@ -17,7 +17,8 @@ import type {
   SnapshotSink,
   TransportHandlers,
 } from "../transport/transport.ts";
-import { ProcessClock, SimClock } from "./sim-clock.ts";
+import { ProcessClock } from "./process-clock.ts";
+import { SimClock } from "./sim-clock.ts";
 import { SimRandom } from "./sim-random.ts";
 import { StreamNetwork } from "./stream-network.ts";
 import type { StreamFaults } from "./stream-wire.ts";

@@ -13,6 +13,7 @@ import type {
   TransportHandlers,
 } from "../transport/transport.ts";
 import { type LinkConditions, PacketNetwork } from "./packet-network.ts";
+import type { ProcessClock } from "./process-clock.ts";
 import type { SimClock } from "./sim-clock.ts";
 import type { SimRandom } from "./sim-random.ts";
 import { StreamNetwork } from "./stream-network.ts";
@@ -24,15 +25,20 @@ export interface Wire {
   network(id: NodeId): Network;
   connect(
     id: NodeId,
-    env: Env,
+    env: Env & { readonly clock: ProcessClock },
     peers: readonly PeerAddress[],
     facts: () => NodeFacts,
     handlers: TransportHandlers,
   ): Transport;
   cut(from: NodeId, to: NodeId): void;
+  /** For `ms` nothing arrives, in this direction; then all of it does. */
+  clog(from: NodeId, to: NodeId, ms: number): void;
   healAll(): void;
   /** The process is gone. */
   gone(id: NodeId): void;
+  /** The process stands still, and goes on; its clock is frozen and thawed by the caller. */
+  stall(id: NodeId): void;
+  wake(id: NodeId): void;
   weather(conditions: LinkConditions): void;
 }
 
@@ -48,10 +54,14 @@ function packets(clock: SimClock, random: SimRandom): Wire {
   const network = new PacketNetwork(clock, random);
   return {
     network: () => NO_STREAMS,
-    connect: (id, _env, peers, facts, handlers) => network.attach(id, peers, facts, handlers),
+    connect: (id, env, peers, facts, handlers) =>
+      network.attach(id, peers, facts, whenRunning(env.clock, handlers)),
     cut: (from, to) => network.cut(from, to),
+    clog: (from, to, ms) => network.clog(from, to, ms),
     healAll: () => network.healAll(),
     gone: (id) => network.detach(id),
+    stall: () => undefined, // its handlers wait for its clock
+    wake: () => undefined,
     weather: (conditions) => void (network.conditions = conditions),
   };
 }
@@ -68,14 +78,33 @@ function streams(clock: SimClock, random: SimRandom): Wire {
     connect: (id, env, peers, facts, handlers) =>
       new PeerTransport({ env, facts, handlers, listen: addressOf(id), peers }),
     cut: (from, to) => network.cut(name(from), name(to)),
+    clog: (from, to, ms) => {
+      network.cut(name(from), name(to));
+      clock.after(ms, () => network.heal(name(from), name(to)));
+    },
     healAll: () => network.healAll(),
     gone: (id) => network.crash(name(id)),
+    stall: (id) => network.stall(name(id)),
+    wake: (id) => network.wake(name(id)),
     weather: ({ delayMsMin, delayMsMax, loss }) => {
       network.faults.delayMsMin = delayMsMin;
       network.faults.delayMsMax = delayMsMax;
       // TCP hides a lost packet; what it cannot hide is a broken connection.
       network.faults.resetChance = loss / RESETS_PER_LOSS;
     },
+  };
+}
+
+/** What a process is told while it stands still it hears when it goes on. */
+function whenRunning(clock: ProcessClock, handlers: TransportHandlers): TransportHandlers {
+  return {
+    ...handlers,
+    connected: (...about) => clock.whenRunning(() => handlers.connected(...about)),
+    disconnected: (...about) => clock.whenRunning(() => handlers.disconnected(...about)),
+    message: (...about) => clock.whenRunning(() => handlers.message(...about)),
+    unreachable: (...about) => clock.whenRunning(() => handlers.unreachable(...about)),
+    snapshotSent: (...about) => clock.whenRunning(() => handlers.snapshotSent(...about)),
+    snapshotReceived: (...about) => clock.whenRunning(() => handlers.snapshotReceived(...about)),
   };
 }
 

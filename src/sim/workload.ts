@@ -1,61 +1,81 @@
 // Clients of the simulated cluster. Each works through one request at a time, against any node, and tries
-// again as the documentation tells it to: after "unavailable" freely, after "unknown" only under the same
-// Idempotency-Key. Every object carries a marker of the request that asked for it, so that afterwards it
-// can be said of each request how often it happened.
+// again as the documentation tells it to: after "unavailable" freely, after "unknown" and after having
+// waited in vain only under the same Idempotency-Key. Every object carries a marker of the request that
+// asked for it, so that afterwards it can be said of each request how often it happened. What was asked and
+// what was answered is kept as a history, for the judge of linearizability.
 
+import type { NodeId } from "../base/brand.ts";
 import { must } from "../base/assert.ts";
 import type { Command } from "../fsm/command.ts";
-import type { Id, JobStatus } from "../fsm/objects.ts";
+import type { Id } from "../fsm/objects.ts";
 import type { IdempotencyKey, SubmitResult } from "../node/api.ts";
+import { Errands, type Known } from "./errands.ts";
+import {
+  type Called,
+  type Get,
+  type History,
+  type List,
+  type Result,
+  resultOf,
+} from "./history.ts";
 import type { SimRandom } from "./sim-random.ts";
+import type { LoadPlan } from "./swarm.ts";
 import type { Life, World } from "./world.ts";
 
 const TRIES_MAX = 6;
 const RETRY_MS = 300;
+const READ_SHARE = 0.3;
+const KEY_SHARE = 0.7;
+
+/** Kinds of results that leave a request undone as far as its client knows. */
+const SAYS_NOTHING: ReadonlySet<string> = new Set(["unavailable", "outcome-unknown"]);
 
 /** One request, over all its tries. */
 export interface Request {
   readonly marker: string;
   readonly command: Command;
-  /** How often it was handed to a node. */
-  tries: number;
   /** Some try may have happened although nobody said so. */
   isDoubtful: boolean;
   /** Acknowledged as done, refused by a rule, never proposed, or none of it as far as the client knows. */
   outcome: "open" | "done" | "refused" | "unavailable" | "unknown";
-  /** The order in which acknowledgements came: reads that began later must see it. */
-  doneAt: number;
+  /** The id of what it made. */
+  created: Id | null;
 }
 
-export interface Spool {
-  readonly id: Id;
-  readonly total: number;
+/** What the workload tells the others. */
+export interface WorkloadWatch {
+  /** A node did not answer in time, or said that it cannot. */
+  unanswered(node: NodeId, beganMs: number): void;
+  /** Something was answered: a read, a refusal by a rule, a write. */
+  answered(): void;
+  /** In the moment in which a client learns that its write is done. */
+  done(): void;
 }
 
 export class Workload {
   readonly requests: Request[] = [];
-  readonly spools: Spool[] = [];
-  readonly printers: Id[] = [];
-  readonly jobs: Id[] = [];
-  reads = 0;
+  readonly #known: Known = { printers: [], spools: [], jobs: [], deleted: new Set() };
   readonly #world: World;
   readonly #random: SimRandom;
-  readonly #thinkMsMax: number;
-  /** Called in the moment in which a client learns that its request is done. */
-  readonly #onDone: () => void;
-  /** Markers of acknowledged creations, in the order of their acknowledgement. */
-  readonly #acknowledged: { readonly marker: string; readonly id: Id; readonly kind: string }[] =
-    [];
+  readonly #plan: LoadPlan;
+  readonly #history: History;
+  readonly #watch: WorkloadWatch;
+  readonly #errands: Errands;
+  /** Acknowledged creations, in the order of their acknowledgement. */
+  readonly #acknowledged: { readonly request: Request; readonly id: Id }[] = [];
+  reads = 0;
   #stopped = false;
   #running = 0;
   #violation: string | null = null;
 
-  constructor(world: World, clients: number, thinkMsMax: number, onDone: () => void) {
+  constructor(world: World, plan: LoadPlan, history: History, watch: WorkloadWatch) {
     this.#world = world;
-    this.#onDone = onDone;
+    this.#plan = plan;
+    this.#history = history;
+    this.#watch = watch;
     this.#random = world.random.fork();
-    this.#thinkMsMax = thinkMsMax;
-    for (let client = 1; client <= clients; client++) this.#run(client);
+    this.#errands = new Errands(this.#random, this.#known);
+    for (let client = 1; client <= plan.clients; client++) this.#run(client);
   }
 
   /** What a read should have shown and did not; null if every read was right. */
@@ -65,6 +85,11 @@ export class Workload {
 
   get acknowledged(): number {
     return this.#acknowledged.length;
+  }
+
+  /** Whether somebody asked for this object's deletion. */
+  mayBeDeleted(command: Command, id: Id): boolean {
+    return this.#known.deleted.has(`${command.kind.slice("create-".length)} ${id}`);
   }
 
   stop(): void {
@@ -77,22 +102,37 @@ export class Workload {
 
   #run(client: number): void {
     this.#running += 1;
-    const work = async (): Promise<void> => {
-      for (let n = 1; !this.#stopped; n++) {
-        await this.#pause(this.#random.unit() * this.#thinkMsMax);
-        if (this.#random.chance(0.3)) await this.#read();
-        else await this.#write(`c${client}-${n}`);
-      }
-    };
-    work()
+    this.#work(client)
       .catch((thrown: unknown) => {
         this.#world.failure ??= thrown instanceof Error ? thrown : new Error(String(thrown));
       })
       .finally(() => (this.#running -= 1));
   }
 
+  async #work(client: number): Promise<void> {
+    const { boutRequests, quietMsMax, thinkMsMax } = this.#plan;
+    for (let n = 1; !this.#stopped;) {
+      const last = n + this.#random.between(1, boutRequests);
+      for (; n < last && !this.#stopped; n++) {
+        await this.#pause(this.#random.unit() * thinkMsMax);
+        if (this.#random.chance(READ_SHARE)) await this.#read(client);
+        else await this.#write(client, `c${client}-${n}`);
+      }
+      await this.#rest(this.#random.unit() * quietMsMax);
+    }
+  }
+
   #pause(ms: number): Promise<void> {
     return new Promise((go) => this.#world.clock.after(ms, go));
+  }
+
+  /** A long pause, which the end of the work ends. */
+  async #rest(ms: number): Promise<void> {
+    const { clock } = this.#world;
+    const until = clock.monotonicMs() + ms;
+    while (!this.#stopped && clock.monotonicMs() < until) {
+      await this.#pause(Math.min(1000, until - clock.monotonicMs()));
+    }
   }
 
   #anyNode(): Life | null {
@@ -100,115 +140,138 @@ export class Workload {
     return alive.length === 0 ? null : this.#random.pick(alive).life;
   }
 
+  /** What a node says, or that it says nothing: its process is gone, or the client's patience is. */
+  async #answer<T extends { readonly kind: string }>(
+    life: Life,
+    asked: Promise<T>,
+  ): Promise<T | "silence"> {
+    const beganMs = this.#world.clock.monotonicMs();
+    let wake: () => void = () => undefined;
+    const patience = new Promise<"silence">((resolve) => (wake = () => resolve("silence")));
+    const timer = this.#world.clock.after(this.#plan.patienceMs, wake);
+    const answer = await Promise.race([asked, patience, life.gone]);
+    timer.cancel();
+    const result = answer === "gone" ? "silence" : answer;
+    if (result === "silence" || SAYS_NOTHING.has(result.kind)) {
+      this.#watch.unanswered(life.node.id, beganMs);
+    }
+    return result;
+  }
+
   // --- Writes
 
-  async #write(marker: string): Promise<void> {
-    const command = this.#drawCommand(marker);
+  async #write(client: number, marker: string): Promise<void> {
+    const command = this.#errands.draw(marker);
     const request: Request = {
       marker,
       command,
-      tries: 0,
       isDoubtful: false,
       outcome: "open",
-      doneAt: 0,
+      created: null,
     };
     this.requests.push(request);
-    const key = this.#random.chance(0.7) ? { key: marker, fingerprint: marker } : null;
+    const called = this.#history.call(client, command);
+    const key = this.#random.chance(KEY_SHARE) ? { key: marker, fingerprint: marker } : null;
     for (let attempt = 0; attempt < TRIES_MAX && request.outcome === "open"; attempt++) {
       if (attempt > 0) await this.#pause(RETRY_MS);
-      await this.#attempt(request, key);
+      await this.#attempt(request, key, called);
     }
-    if (request.outcome === "open")
+    if (request.outcome === "open") {
       request.outcome = request.isDoubtful ? "unknown" : "unavailable";
+      if (!request.isDoubtful) called.return({ kind: "none" });
+    }
   }
 
-  async #attempt(request: Request, key: IdempotencyKey | null): Promise<void> {
+  async #attempt(request: Request, key: IdempotencyKey | null, called: Called): Promise<void> {
     const life = this.#anyNode();
     if (life === null) return;
-    request.tries += 1;
-    const result = await Promise.race([life.node.submit(request.command, key), life.gone]);
-    if (result === "gone" || result.kind === "outcome-unknown") {
+    const result = await this.#answer(life, life.node.submit(request.command, key));
+    if (result === "silence" || result.kind === "outcome-unknown") {
       request.isDoubtful = true;
       // Without a key a second try could do it twice; a careful client stops here.
       if (key === null) request.outcome = "unknown";
       return;
     }
-    if (result.kind === "replied") this.#acknowledge(request, result);
+    if (result.kind === "replied") this.#learn(request, result, called);
   }
 
-  #acknowledge(request: Request, result: Extract<SubmitResult, { kind: "replied" }>): void {
-    const { reply } = result;
-    const said = reply.ok ? "done" : reply.rejection.code;
-    this.#world.trace(`client: ${request.marker} ${said}`);
+  #learn(
+    request: Request,
+    { reply }: Extract<SubmitResult, { kind: "replied" }>,
+    called: Called,
+  ): void {
+    called.return(resultOf(reply));
+    this.#watch.answered();
+    this.#world.trace(`client: ${request.marker} ${reply.ok ? "done" : reply.rejection.code}`);
     request.outcome = reply.ok ? "done" : "refused";
     if (!reply.ok) return;
-    request.doneAt = this.#acknowledged.length;
-    const id = must(reply.object, "object").id;
-    const { command, marker } = request;
-    this.#acknowledged.push({ marker, id, kind: command.kind });
-    if (command.kind === "create-printer") this.printers.push(id);
-    if (command.kind === "create-job") this.jobs.push(id);
-    if (command.kind === "create-filament") {
-      this.spools.push({ id, total: command.total_weight_in_grams });
+    const { command } = request;
+    if (command.kind.startsWith("create-")) {
+      const { id } = must(reply.object, "object");
+      request.created = id;
+      this.#acknowledged.push({ request, id });
+      if (command.kind === "create-printer") this.#known.printers.push(id);
+      if (command.kind === "create-job") this.#known.jobs.push(id);
+      if (command.kind === "create-filament") this.#known.spools.push(id);
     }
-    this.#onDone();
-  }
-
-  #drawCommand(marker: string): Command {
-    const random = this.#random;
-    const anId = this.printers.length === 0 || this.spools.length === 0 || random.chance(0.08);
-    if (anId && random.chance(0.5)) {
-      return { kind: "create-printer", id: null, company: marker, model: "MK4" };
-    }
-    if (anId) {
-      const total = random.between(1, 2000);
-      return {
-        kind: "create-filament",
-        id: null,
-        type: "PLA",
-        color: marker,
-        total_weight_in_grams: total,
-        remaining_weight_in_grams: total,
-      };
-    }
-    if (this.jobs.length > 0 && random.chance(0.45)) {
-      const to: JobStatus = random.pick(["Running", "Running", "Done", "Canceled"]);
-      const key = String(random.pick(this.jobs));
-      return { kind: "change-job-status", key, expected: null, to };
-    }
-    return {
-      kind: "create-job",
-      id: null,
-      printer_id: random.pick(this.printers),
-      filament_id: random.pick(this.spools).id,
-      filepath: marker,
-      print_weight_in_grams: random.between(1, 120),
-    };
+    this.#watch.done();
   }
 
   // --- Reads
 
   /** A linearizable read must show everything acknowledged before it began. */
-  async #read(): Promise<void> {
+  async #read(client: number): Promise<void> {
     const life = this.#anyNode();
     if (life === null) return;
+    const operation = this.#errands.drawRead();
+    const called = this.#history.call(client, operation);
     const before = this.#acknowledged.length;
-    const result = await Promise.race([life.node.barrier(), life.gone]);
-    if (result === "gone" || result.kind !== "ok") return;
+    const result = await this.#answer(life, life.node.barrier());
+    if (result === "silence" || result.kind !== "ok") return called.return({ kind: "none" });
     this.reads += 1;
-    const { farm } = life.node;
-    for (let n = 0; n < 10 && before > 0; n++) {
-      const at = n < 5 ? before - 1 - n : this.#random.below(before);
-      const one = this.#acknowledged[at];
-      if (one === undefined) continue;
-      const key = String(one.id);
-      const seen =
-        one.kind === "create-printer"
-          ? farm.printers.get(key)?.company === one.marker
-          : one.kind === "create-filament"
-            ? farm.filaments.get(key)?.color === one.marker
-            : one.kind !== "create-job" || farm.jobs.get(key)?.filepath === one.marker;
-      if (!seen) this.#violation ??= `node ${life.node.id} served a read without ${one.marker}`;
+    called.return(look(life, operation));
+    this.#watch.answered();
+    for (let n = 0; n < 5 && before > 0; n++) {
+      this.#mustShow(life, n < 3 ? before - 1 - n : this.#random.below(before));
     }
   }
+
+  #mustShow(life: Life, at: number): void {
+    const one = this.#acknowledged[at];
+    if (one === undefined) return;
+    const { id, request } = one;
+    const { command, marker } = request;
+    const { farm } = life.node;
+    const key = String(id);
+    const seen =
+      command.kind === "create-printer"
+        ? farm.printers.get(key)?.company === marker
+        : command.kind === "create-filament"
+          ? farm.filaments.get(key)?.color === marker
+          : farm.jobs.get(key)?.filepath === marker;
+    if (!seen && !this.mayBeDeleted(command, id)) {
+      this.#violation ??= `node ${life.node.id} served a read without ${marker}`;
+    }
+  }
+}
+
+/** What a read shows at a node that may serve it. */
+function look(life: Life, read: Get | List): Result {
+  const { farm } = life.node;
+  const table =
+    read.collection === "printers"
+      ? farm.printers
+      : read.collection === "filaments"
+        ? farm.filaments
+        : farm.jobs;
+  if (read.kind === "get") {
+    const object = table.get(read.key);
+    return object === undefined ? { kind: "rejected", code: "not_found" } : { kind: "ok", object };
+  }
+  const objects = [...table.values()].filter(
+    (object) =>
+      read.filament_id === undefined ||
+      ("filament_id" in object && String(object.filament_id) === String(read.filament_id)),
+  );
+  return { kind: "ok", objects };
 }

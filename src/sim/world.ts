@@ -9,14 +9,16 @@ import { Sha256 } from "../base/hash.ts";
 import type { Disk } from "../env/disk.ts";
 import type { Env } from "../env/env.ts";
 import type { LogFields, Logger } from "../env/logger.ts";
-import type { FatalError } from "../node/fatal.ts";
+import { type FatalError, asFatal } from "../node/fatal.ts";
 import { PrintFarmNode } from "../node/print-farm-node.ts";
 import type { ReplicaTimes } from "../node/replica.ts";
 import { Core, type Group } from "../raft/core.ts";
+import type { Ready } from "../raft/messages.ts";
 import { NodeFile } from "../storage/node-file.ts";
 import { createStorage } from "../storage/recovery.ts";
 import { SimDisk, everydayLatency } from "./disk.ts";
-import { ProcessClock, SimClock } from "./sim-clock.ts";
+import { ProcessClock } from "./process-clock.ts";
+import { SimClock } from "./sim-clock.ts";
 import { SimRandom } from "./sim-random.ts";
 import { type Wire, type WireKind, addressOf, makeWire } from "./wire.ts";
 
@@ -40,6 +42,9 @@ const CLUSTER_ID = "5eed5eed5eed5eed";
 export interface Place {
   readonly id: NodeId;
   disk: SimDisk;
+  /** Of the process that is being started or runs; null while there is none. */
+  clock: ProcessClock | null;
+  /** The process, once it is open. */
   life: Life | null;
   starts: number;
 }
@@ -62,7 +67,14 @@ export type WorldEvent =
       readonly index: number;
       readonly hashes: string;
     }
-  | { readonly kind: "fatal"; readonly node: NodeId; readonly error: FatalError };
+  /** A process ended itself, or would not start. Told before it is gone. */
+  | { readonly kind: "fatal"; readonly node: NodeId; readonly error: FatalError }
+  /** The core handed out work. */
+  | { readonly kind: "ready"; readonly node: NodeId; readonly ready: Ready }
+  /** A node wrote a line to its log: something has just happened there. */
+  | { readonly kind: "line"; readonly node: NodeId }
+  /** A process is about to start. */
+  | { readonly kind: "start"; readonly node: NodeId };
 
 export class World {
   readonly clock = new SimClock();
@@ -82,6 +94,7 @@ export class World {
     this.places = Array.from({ length: options.size }, (_, i) => ({
       id: nodeId(i + 1),
       disk: this.#newDisk(i + 1),
+      clock: null,
       life: null,
       starts: 0,
     }));
@@ -160,34 +173,40 @@ export class World {
   /** Starts a node's process. Its opening takes simulated time; it may be crashed meanwhile. */
   start(id: NodeId): void {
     const place = this.place(id);
-    assert(place.life === null, () => `node ${id} runs already`);
+    assert(place.clock === null, () => `node ${id} runs already`);
     place.starts += 1;
     const clock = new ProcessClock(this.clock);
+    place.clock = clock;
     const groups: Group[] = [];
     let end: () => void = () => undefined;
     const gone = new Promise<"gone">((resolve) => (end = () => resolve("gone")));
-    const disk = place.disk;
     this.trace(`world: node ${id} starts`);
-    const opening = this.#open(place, clock, groups);
-    opening.then(
-      async (node) => {
-        if (place.disk !== disk || clock.isHalted) return; // crashed while it opened
+    this.#tell({ kind: "start", node: id });
+    this.#open(place, clock, groups)
+      .then(async (node) => {
+        if (clock.isHalted) return; // crashed while it opened
         place.life = { node, clock, groups, gone, end };
         await node.start();
-      },
-      (thrown: unknown) => {
-        if (place.disk === disk && !clock.isHalted) this.failure ??= asError(thrown);
-      },
-    );
-    this.#opening.set(id, clock);
+      })
+      .catch((thrown: unknown) => {
+        // Crashed while it opened: what it made of that is of no interest to anybody.
+        if (!clock.isHalted) this.#ended(id, asFatal(asError(thrown)));
+      });
   }
 
-  readonly #opening = new Map<NodeId, ProcessClock>();
+  /** A process ends itself; whoever supervises it is told. */
+  #ended(id: NodeId, error: FatalError): void {
+    this.trace(`world: node ${id} ends itself: ${error.reason}: ${error.message}`);
+    this.#tell({ kind: "fatal", node: id, error });
+    this.crash(id, "kill");
+  }
+
   /** Anything that broke an invariant of the world itself. */
   failure: Error | null = null;
 
   isStarting(id: NodeId): boolean {
-    return this.#opening.has(id) && this.place(id).life === null;
+    const { clock, life } = this.place(id);
+    return clock !== null && life === null;
   }
 
   #open(place: Place, clock: ProcessClock, groups: Group[]): Promise<PrintFarmNode> {
@@ -210,6 +229,12 @@ export class World {
         open: (config) => {
           const group = core.open(config);
           groups.push(group);
+          const ready = group.ready.bind(group);
+          group.ready = () => {
+            const due = ready();
+            if (due !== null) this.#tell({ kind: "ready", node: id, ready: due });
+            return due;
+          };
           return group;
         },
       }),
@@ -219,10 +244,7 @@ export class World {
         return this.wire.connect(id, env, addresses, facts, handlers);
       },
       onFatal: (error) => {
-        if (clock.isHalted) return;
-        this.trace(`world: node ${id} ends itself: ${error.reason}: ${error.message}`);
-        this.#tell({ kind: "fatal", node: id, error });
-        this.crash(id, "kill");
+        if (!clock.isHalted) this.#ended(id, error);
       },
       onApplied: (index, hashes) => this.#tell({ kind: "applied", node: id, index, hashes }),
     });
@@ -233,15 +255,26 @@ export class World {
     const place = this.place(id);
     this.trace(`world: node ${id} crashes (${how})`);
     this.wire.gone(id);
-    this.#opening.get(id)?.halt();
-    this.#opening.delete(id);
-    const { life } = place;
+    const { clock, disk, life } = place;
+    clock?.halt();
+    place.clock = null;
     place.life = null;
-    life?.clock.halt();
     life?.end();
     for (const group of life?.groups ?? []) group.close();
-    const { disk } = place;
     place.disk = how === "power" ? disk.crash(this.random) : disk.kill(this.random);
+  }
+
+  /** The process stands still; its machine goes on. */
+  freeze(id: NodeId): void {
+    this.trace(`world: node ${id} stands still`);
+    this.place(id).clock?.freeze();
+    this.wire.stall(id);
+  }
+
+  thaw(id: NodeId): void {
+    this.trace(`world: node ${id} goes on`);
+    this.wire.wake(id);
+    this.place(id).clock?.thaw();
   }
 
   // --- Time
@@ -251,7 +284,7 @@ export class World {
     let done = false;
     const marked = promise.finally(() => (done = true));
     marked.catch(() => undefined); // it is returned below
-    await this.clock.runUntil(() => done, 60_000);
+    assert(await this.clock.runUntil(() => done, SETTLED_MS_MAX), "set-up code waits for ever");
     return promise;
   }
 
@@ -259,7 +292,9 @@ export class World {
 
   #newDisk(id: number): SimDisk {
     return new SimDisk({
-      schedule: (delayMs, run) => void this.clock.after(delayMs, run),
+      // What a disk answers reaches its process only while that runs.
+      schedule: (delayMs, run) =>
+        void (this.places[id - 1]?.clock ?? this.clock).after(delayMs, run),
       random: this.random.fork(),
       root: `disk of node ${id}`,
       latencyMs: (operation, bytes, random) =>
@@ -267,13 +302,14 @@ export class World {
     });
   }
 
-  #env(id: NodeId, disk: Disk, clock: ProcessClock): Env {
+  #env(id: NodeId, disk: Disk, clock: ProcessClock): Env & { readonly clock: ProcessClock } {
     return {
       clock,
       disk,
       random: this.random.fork(),
       network: this.wire.network(id),
       logger: this.#logger(`node ${id}`, (message, fields) => {
+        if (!clock.isHalted) this.#tell({ kind: "line", node: id });
         if (message === "leadership" && fields["role"] === "leader") {
           this.#tell({ kind: "leader", node: id, term: Number(fields["term"]) });
         }
@@ -305,6 +341,8 @@ export class World {
     for (const watcher of this.#watchers) watcher(event);
   }
 }
+
+const SETTLED_MS_MAX = 600_000;
 
 /** As in production, in ticks of 50 ms. */
 const TIMES: ReplicaTimes = {

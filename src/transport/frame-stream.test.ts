@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { FRAME_BYTES_MAX } from "../base/limits.ts";
 import { Puppet } from "../sim/transport-props.ts";
-import { ProcessClock } from "../sim/sim-clock.ts";
+import { ProcessClock } from "../sim/process-clock.ts";
 import { TransportWorld } from "../sim/transport-world.ts";
 import { encodeFrame, type Frame } from "./frame.ts";
 import { FrameStream, type Received } from "./frame-stream.ts";

@@ -70,22 +70,31 @@ export async function createWatermark(disk: Disk, path: string, point: SyncedPoi
   }
 }
 
+/** What the slots of a file's content hold; one that is damaged is null. */
+function slotsOf(bytes: Uint8Array): readonly (Watermark | null)[] {
+  return Array.from({ length: SLOTS }, (_, i) => {
+    const at = i * SLOT_SPACING;
+    return decodeSlot(bytes.subarray(at, at + SECTOR_BYTES), i);
+  });
+}
+
+/** The good slots of a file's content. For tools that look at a disk from outside. */
+export function watermarksIn(bytes: Uint8Array): readonly Watermark[] {
+  return slotsOf(bytes).filter((slot) => slot !== null);
+}
+
 /** What the file says. A single bad slot is reported, and replaced by the next write. */
 export async function readWatermark(disk: Disk, logger: Logger): Promise<Watermark> {
   const bytes = await readWhole(disk, WATERMARK_PATH);
   if (bytes === null) throw new CorruptionError(disk, WATERMARK_PATH, 0, "the file is missing");
-  const good: Watermark[] = [];
-  for (let i = 0; i < SLOTS; i++) {
-    const at = i * SLOT_SPACING;
-    const slot = decodeSlot(bytes.subarray(at, at + SECTOR_BYTES), i);
-    if (slot !== null) good.push(slot);
-    else
-      logger.warn("a slot of the log's sync record is damaged", {
-        file: WATERMARK_PATH,
-        offset: at,
-      });
+  for (const [i, slot] of slotsOf(bytes).entries()) {
+    if (slot !== null) continue;
+    logger.warn("a slot of the log's sync record is damaged", {
+      file: WATERMARK_PATH,
+      offset: i * SLOT_SPACING,
+    });
   }
-  const [first, second] = good;
+  const [first, second] = watermarksIn(bytes);
   if (first === undefined) {
     throw new CorruptionError(disk, WATERMARK_PATH, 0, "no slot matches its checksum");
   }
