@@ -2,6 +2,7 @@
 // it said before, or refuses with the place of the damage: it never says something else.
 
 import { describe, expect, it } from "vitest";
+import { must } from "../../base/assert.ts";
 import type { SimDisk } from "../../sim/disk.ts";
 import { SimRandom } from "../../sim/sim-random.ts";
 import {
@@ -126,6 +127,31 @@ describe("a damaged log", () => {
         if (outcome instanceof CorruptionError) expect(outcome.file).toBe(path);
       }
     }
+  });
+
+  it("refuses when the last segment is gone, from its first answer on", async () => {
+    const world = storageWorld(1);
+    const founding = { kind: "founding", index: 1, term: 1, confState: FOUNDERS } as const;
+    await createLog(options(world), { term: 1, vote: 0, commit: 1 }, founding);
+    const { log } = await openLog(options(world));
+    // The sync record is the slowest of all writes: an answer must not overtake it.
+    const release = world.disk.hang({ operation: "write", path: /synced$/ });
+    const append = (index: number): Promise<void> => {
+      const entries = encodeEntries(entriesFrom(index, 2, ["x".repeat(600)]));
+      return log.append({ hardState: { term: 2, vote: 1, commit: 1 }, mark: null, entries });
+    };
+    await append(2);
+    expect(logFiles(world.disk)).toHaveLength(1);
+    let isAnswered = false;
+    const last = append(3).then(() => (isAnswered = true));
+    await new Promise((go) => setTimeout(go, 20));
+    expect(logFiles(world.disk)).toHaveLength(2);
+    expect(isAnswered).toBe(false);
+    release();
+    await last;
+    const found = world.disk.crash(new SimRandom(1));
+    await found.remove(must(logFiles(found).at(-1), "last segment"));
+    expect(await read(found)).toMatchObject({ name: "CorruptionError" });
   });
 
   it("refuses when any one of its files is missing", async () => {

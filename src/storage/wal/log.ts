@@ -269,8 +269,8 @@ export class Log {
     const opening = new BatchBuilder(this.#hardState);
     for (const mark of this.#marks.slice(-MARKS_CARRIED_MAX)) opening.addMark(mark, true);
     await this.#put(opening);
-    // In the background: nobody waits for it, and a failure ends the log like any other.
-    this.markSynced().catch(() => undefined);
+    // Before anything in it is answered for: else the whole file could vanish and not be missed.
+    await this.markSynced();
   }
 
   async #put(batch: BatchBuilder): Promise<void> {
