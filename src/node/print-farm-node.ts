@@ -284,6 +284,8 @@ export class PrintFarmNode implements FarmNode {
       replayFrom: snapshot.index,
       pace: { clock, delayMs: EVENT_WRITE_DELAY_MS },
       onFailure: (error) => this.#fail(error),
+      // Whoever reads them next is waiting for it: not only the next connection or start may ask.
+      onGap: () => this.#running?.events.fillGaps(),
     });
     this.#running = await this.#assemble(recovered, machine, eventLog);
     this.#env.logger.info("recovered", {

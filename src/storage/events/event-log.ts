@@ -31,6 +31,8 @@ export interface EventLogOptions {
   readonly replayFrom: number;
   /** Called once, when the disk has failed: nothing is written any more. */
   readonly onFailure: (error: Error) => void;
+  /** Called when what was being read turned out to be damaged: a part of it is a gap from now on. */
+  readonly onGap?: () => void;
   /** Old files go beyond this; 0 or absent: all are kept. */
   readonly retainBytes?: number;
   readonly segmentBytes?: number;
@@ -94,9 +96,9 @@ export class EventLog {
     this.#segmentBytes = parts.segmentBytes;
     this.#through = options.replayFrom;
     const { catalog, tail, writer } = parts;
-    const { disk, logger } = options;
+    const { disk, logger, onGap = (): void => undefined } = options;
     const through = (): number => this.#through;
-    this.#reader = new EventReader({ disk, logger, catalog, tail, writer, through });
+    this.#reader = new EventReader({ disk, logger, catalog, tail, writer, through, onGap });
   }
 
   /** Every event up to this index has been appended, or lies in a gap. */

@@ -21,6 +21,8 @@ export interface EventReaderOptions {
   readonly writer: EventWriter;
   /** Index up to which events have been appended. */
   readonly through: () => number;
+  /** Called when a part turned out damaged and is a gap from now on. */
+  readonly onGap: () => void;
 }
 
 /** A part of a file that can be read now. */
@@ -142,7 +144,7 @@ export class EventReader {
 
   /** One repair at a time, and each file once. */
   #repair(file: SealedFile): Promise<void> {
-    const { catalog, disk, logger } = this.#options;
+    const { catalog, disk, logger, onGap } = this.#options;
     const repair = async (): Promise<void> => {
       if (!catalog.sealed.some((one) => one.path === file.path)) return;
       const { path, range } = file;
@@ -150,6 +152,8 @@ export class EventReader {
       const kept = await salvage(disk, logger, path, range, scan);
       catalog.remove(path);
       if (kept !== null) catalog.add(kept);
+      // Nothing but the end behind the last event may have been bad: then nothing is missing.
+      if (kept === null || kept.range.to < range.to) onGap();
     };
     this.#repairing = this.#repairing.then(repair);
     return this.#repairing;
