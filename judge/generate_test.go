@@ -19,7 +19,6 @@ type setting struct {
 	delay int
 	// No operation but reads at the end, one of each collection.
 	finalReads bool
-	creates    float64 // share of creates among writes, beyond the first few
 }
 
 type generator struct {

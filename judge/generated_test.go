@@ -24,7 +24,7 @@ func TestCorrectHistoriesAreAccepted(t *testing.T) {
 		{clients: 8, operations: 400, delay: 20, unknowns: 0.04},
 	} {
 		start, steps, tried, worst := time.Now(), 0, 0, time.Duration(0)
-		const seeds = 40
+		const seeds = 10
 		for seed := range uint64(seeds) {
 			began := time.Now()
 			a := judgeLines(t, generate(seed, with))
