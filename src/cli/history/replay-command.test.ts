@@ -12,7 +12,14 @@ import { replay } from "./replay-command.ts";
 
 const { lines, machine } = openShop();
 const LAST = machine.appliedIndex;
-const OPTIONS = { data: null, endpoint: null, json: true, config: null, logLevel: "info" } as const;
+const OPTIONS = {
+  data: null,
+  endpoint: null,
+  consistency: "linearizable",
+  json: true,
+  config: null,
+  logLevel: "info",
+} as const;
 
 /** A data folder with the history in its event log. */
 async function folderWithEvents(): Promise<string> {
