@@ -4,9 +4,20 @@ package main
 
 import "unsafe"
 
-// The functions the host calls. Two buffers cross the boundary: the host writes its argument where
-// core_input tells it to, and finds the answer at core_output; both addresses hold until the next
+// The functions the host calls. Two buffers cross the boundary, and the mailbox says where they are: the
+// host writes its argument into the first and finds the answer in the second; both hold until the next
 // call. Everything is synchronous; nothing here keeps a reference to the input.
+
+// inputBytes has room for what a node is mostly told: a message, some commands.
+const inputBytes = 1 << 16
+
+// mailbox is five little-endian words. The host asks for its address once (Go moves no variable) and reads
+// them straight from memory, which costs far less than a call.
+var mailbox struct {
+	input, inputBytes   uint32 // where an argument goes, and how much fits; core_input makes room for more
+	output, outputBytes uint32 // the answer of the last call that gave one
+	due                 uint32 // 1 if the group called last has work for the host: core_ready
+}
 
 var (
 	input  []byte
@@ -32,37 +43,58 @@ func group(handle uint32) *Group {
 	return groups[handle]
 }
 
-// running returns the group if it has been started.
-func running(handle uint32) *Group {
-	if g := group(handle); g != nil && g.node != nil {
-		return g
+// call runs a call on a group that has been started, and notes whether work is due after it.
+func call(handle uint32, run func(g *Group) int32) int32 {
+	g := group(handle)
+	if g == nil || g.node == nil {
+		noteDue(false)
+		return statusNoSuchGroup
 	}
-	return nil
+	status := run(g)
+	noteDue(g.IsDue())
+	return status
+}
+
+func noteDue(due bool) {
+	mailbox.due = 0
+	if due {
+		mailbox.due = 1
+	}
+}
+
+// answer shows the host what was written to output, and returns its length.
+func answer() int32 {
+	mailbox.output = address(output.buf)
+	mailbox.outputBytes = uint32(len(output.buf))
+	return int32(len(output.buf))
 }
 
 func fail(err error) int32 {
 	output.buf = append(output.buf[:0], err.Error()...)
+	answer()
 	return statusInvalidState
 }
 
-//go:wasmexport core_abi
-func coreABI() uint32 { return 1 }
+func address(buf []byte) uint32 { return uint32(uintptr(unsafe.Pointer(unsafe.SliceData(buf)))) }
 
+//go:wasmexport core_abi
+func coreABI() uint32 { return 2 }
+
+//go:wasmexport core_mailbox
+func coreMailbox() uint32 {
+	coreInput(inputBytes)
+	return uint32(uintptr(unsafe.Pointer(&mailbox)))
+}
+
+// core_input makes room for an argument that does not fit.
+//
 //go:wasmexport core_input
-func coreInput(length uint32) uint32 {
+func coreInput(length uint32) {
 	if int(length) > len(input) {
 		input = make([]byte, (length+65535)&^65535)
 	}
-	return uint32(uintptr(unsafe.Pointer(unsafe.SliceData(input))))
+	mailbox.input, mailbox.inputBytes = address(input), uint32(len(input))
 }
-
-//go:wasmexport core_output
-func coreOutput() uint32 {
-	return uint32(uintptr(unsafe.Pointer(unsafe.SliceData(output.buf))))
-}
-
-//go:wasmexport core_output_length
-func coreOutputLength() uint32 { return uint32(len(output.buf)) }
 
 //go:wasmexport core_open
 func coreOpen(length uint32) int32 {
@@ -96,6 +128,7 @@ func coreStart(handle uint32) int32 {
 	if err := g.Start(); err != nil {
 		return fail(err)
 	}
+	noteDue(g.IsDue())
 	return 0
 }
 
@@ -110,159 +143,120 @@ func coreClose(handle uint32) int32 {
 
 //go:wasmexport core_tick
 func coreTick(handle uint32) int32 {
-	g := running(handle)
-	if g == nil {
-		return statusNoSuchGroup
-	}
-	g.node.Tick()
-	return 0
+	return call(handle, func(g *Group) int32 {
+		g.node.Tick()
+		return 0
+	})
 }
 
 //go:wasmexport core_campaign
 func coreCampaign(handle uint32) int32 {
-	g := running(handle)
-	if g == nil {
-		return statusNoSuchGroup
-	}
-	if g.node.Campaign() != nil {
-		return statusDropped
-	}
-	return 0
+	return call(handle, func(g *Group) int32 {
+		if g.node.Campaign() != nil {
+			return statusDropped
+		}
+		return 0
+	})
 }
 
 //go:wasmexport core_propose
 func corePropose(handle, length uint32) int32 {
-	g := running(handle)
-	if g == nil {
-		return statusNoSuchGroup
-	}
-	return g.Propose(input[:length])
+	return call(handle, func(g *Group) int32 { return g.Propose(input[:length]) })
 }
 
 //go:wasmexport core_step
-func coreStep(handle uint32, from uint64, length, withSnapshot uint32) int32 {
-	g := running(handle)
-	if g == nil {
-		return statusNoSuchGroup
-	}
-	return g.Step(from, input[:length], withSnapshot != 0)
+func coreStep(handle, from, length, withSnapshot uint32) int32 {
+	return call(handle, func(g *Group) int32 {
+		return g.Step(uint64(from), input[:length], withSnapshot != 0)
+	})
 }
 
 //go:wasmexport core_read_index
 func coreReadIndex(handle, length uint32) int32 {
-	g := running(handle)
-	if g == nil {
-		return statusNoSuchGroup
-	}
-	g.ReadIndex(input[:length])
-	return 0
+	return call(handle, func(g *Group) int32 {
+		g.ReadIndex(input[:length])
+		return 0
+	})
 }
 
+// core_ready is called when work is due. It knows whether more is, so the group is not asked again.
+//
 //go:wasmexport core_ready
 func coreReady(handle uint32) int32 {
-	g := running(handle)
-	if g == nil {
+	g := group(handle)
+	if g == nil || g.node == nil {
 		return statusNoSuchGroup
 	}
 	output.buf = output.buf[:0]
-	if !g.Ready(&output) {
-		return 0
-	}
-	return int32(len(output.buf))
+	noteDue(g.Take(&output))
+	return answer()
 }
 
 //go:wasmexport core_appended
 func coreAppended(handle, ticket uint32) int32 {
-	g := running(handle)
-	if g == nil {
-		return statusNoSuchGroup
-	}
-	return g.Appended(ticket)
+	return call(handle, func(g *Group) int32 { return g.Appended(ticket) })
 }
 
 //go:wasmexport core_applied
 func coreApplied(handle, ticket uint32) int32 {
-	g := running(handle)
-	if g == nil {
-		return statusNoSuchGroup
-	}
-	return g.Applied(ticket)
+	return call(handle, func(g *Group) int32 { return g.Applied(ticket) })
 }
 
 //go:wasmexport core_snapshotted
 func coreSnapshotted(handle, length uint32) int32 {
-	g := running(handle)
-	if g == nil {
-		return statusNoSuchGroup
-	}
-	return g.Snapshotted(input[:length])
+	return call(handle, func(g *Group) int32 { return g.Snapshotted(input[:length]) })
 }
 
 //go:wasmexport core_compact
 func coreCompact(handle uint32, index uint64) int32 {
-	g := running(handle)
-	if g == nil {
-		return statusNoSuchGroup
-	}
-	return g.Compact(index)
+	return call(handle, func(g *Group) int32 { return g.Compact(index) })
 }
 
 //go:wasmexport core_propose_conf_change
 func coreProposeConfChange(handle, length uint32) int32 {
-	g := running(handle)
-	if g == nil {
-		return statusNoSuchGroup
-	}
-	return g.ProposeConfChange(input[:length])
+	return call(handle, func(g *Group) int32 { return g.ProposeConfChange(input[:length]) })
 }
 
 //go:wasmexport core_apply_conf_change
 func coreApplyConfChange(handle, entryType, length uint32) int32 {
-	g := running(handle)
-	if g == nil {
-		return statusNoSuchGroup
-	}
-	output.buf = output.buf[:0]
-	return g.ApplyConfChange(uint8(entryType), input[:length], &output)
+	return call(handle, func(g *Group) int32 {
+		output.buf = output.buf[:0]
+		if status := g.ApplyConfChange(uint8(entryType), input[:length], &output); status < 0 {
+			return status
+		}
+		return answer()
+	})
 }
 
 //go:wasmexport core_report_unreachable
-func coreReportUnreachable(handle uint32, id uint64) int32 {
-	g := running(handle)
-	if g == nil {
-		return statusNoSuchGroup
-	}
-	g.node.ReportUnreachable(id)
-	return 0
+func coreReportUnreachable(handle, id uint32) int32 {
+	return call(handle, func(g *Group) int32 {
+		g.node.ReportUnreachable(uint64(id))
+		return 0
+	})
 }
 
 //go:wasmexport core_report_snapshot
-func coreReportSnapshot(handle uint32, id uint64, ok uint32) int32 {
-	g := running(handle)
-	if g == nil {
-		return statusNoSuchGroup
-	}
-	g.reportSnapshot(id, ok != 0)
-	return 0
+func coreReportSnapshot(handle, id, ok uint32) int32 {
+	return call(handle, func(g *Group) int32 {
+		g.reportSnapshot(uint64(id), ok != 0)
+		return 0
+	})
 }
 
 //go:wasmexport core_transfer_leader
-func coreTransferLeader(handle uint32, to uint64) int32 {
-	g := running(handle)
-	if g == nil {
-		return statusNoSuchGroup
-	}
-	g.node.TransferLeader(to)
-	return 0
+func coreTransferLeader(handle, to uint32) int32 {
+	return call(handle, func(g *Group) int32 {
+		g.node.TransferLeader(uint64(to))
+		return 0
+	})
 }
 
 //go:wasmexport core_status
 func coreStatus(handle uint32) int32 {
-	g := running(handle)
-	if g == nil {
-		return statusNoSuchGroup
-	}
-	output.buf = output.buf[:0]
-	g.Status(&output)
-	return int32(len(output.buf))
+	return call(handle, func(g *Group) int32 {
+		output.buf = output.buf[:0]
+		g.Status(&output)
+		return answer()
+	})
 }

@@ -6,6 +6,7 @@ import (
 
 	"go.etcd.io/raft/v3"
 	pb "go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/proto"
 )
 
 // A whole cluster in one test: groups that exchange the very bytes the host would carry, with the host's
@@ -28,6 +29,7 @@ type appendWork struct {
 type work struct {
 	role     uint8
 	lead     uint64
+	hard     *pb.HardState
 	reads    map[string]uint64
 	messages []sent
 	append   *appendWork
@@ -40,9 +42,7 @@ func decodeReady(t *testing.T, buf []byte) work {
 	t.Helper()
 	r := &reader{buf: buf}
 	w := work{role: r.u8(), lead: r.u64(), reads: map[string]uint64{}}
-	r.u64()
-	r.u64()
-	r.u64()
+	w.hard = &pb.HardState{Term: new(r.u64()), Vote: new(r.u64()), Commit: new(r.u64())}
 	for n := r.u32(); n > 0; n-- {
 		index := r.u64()
 		w.reads[string(r.bytes())] = index
@@ -76,7 +76,11 @@ func decodeReady(t *testing.T, buf []byte) work {
 	}
 	if r.u8() == 1 {
 		w.ticket = r.u32()
-		w.apply = r.entries()
+		block := &reader{buf: r.bytes()}
+		w.apply = block.entries()
+		if block.err != nil || len(block.buf) != 0 {
+			t.Fatalf("entry block does not end where it says: %v", block.err)
+		}
 	}
 	if r.err != nil || len(r.buf) != 0 {
 		t.Fatalf("ready decodes to %v with %d bytes left", r.err, len(r.buf))
@@ -94,6 +98,9 @@ func founded(voters ...uint64) options {
 	return options{first: 1, firstTerm: 1, snap: 1, snapTerm: 1, term: 1, commit: 1, voters: voters}
 }
 
+// committedBytesMax bounds the entries that one Ready gives out to be applied.
+const committedBytesMax = 1 << 20
+
 func open(t *testing.T, id uint64, o options) *Group {
 	t.Helper()
 	w := &writer{}
@@ -103,7 +110,7 @@ func open(t *testing.T, id uint64, o options) *Group {
 	w.u32(1 << 20)
 	w.u32(256)
 	w.u64(1 << 26)
-	w.u64(1 << 20)
+	w.u64(committedBytesMax)
 	w.u64(o.first)
 	w.u64(o.firstTerm)
 	w.u64(o.snap)
@@ -142,6 +149,8 @@ type cluster struct {
 	seen func(from uint64, m sent)
 	// snapshots answers a MsgSnap: whether the file "arrived".
 	withSnapshots bool
+	// applies counts the batches of committed entries given out.
+	applies int
 }
 
 func newCluster(t *testing.T, ids ...uint64) *cluster {
@@ -164,11 +173,18 @@ func (c *cluster) ids() []uint64 {
 // turn takes one Ready of one node, carries it out at once, and reports whether there was one.
 func (c *cluster) turn(id uint64) bool {
 	h := c.hosts[id]
-	w := &writer{}
-	if !h.group.Ready(w) {
+	if !h.group.IsDue() {
 		return false
 	}
+	w := &writer{}
+	if more := h.group.Take(w); more != h.group.IsDue() {
+		c.t.Fatalf("node %d says %v to whether more is due", id, more)
+	}
 	rd := decodeReady(c.t, w.buf)
+	basic := h.group.node.BasicStatus()
+	if rd.role != uint8(basic.RaftState) || rd.lead != basic.Lead || !proto.Equal(rd.hard, basic.HardState) {
+		c.t.Fatalf("node %d tells %+v of itself and is %+v", id, rd, basic)
+	}
 	for ctx, index := range rd.reads {
 		h.reads[ctx] = index
 	}
@@ -183,6 +199,7 @@ func (c *cluster) turn(id uint64) bool {
 		h.group.Appended(rd.append.ticket)
 	}
 	if rd.apply != nil {
+		c.applies++
 		for _, e := range rd.apply {
 			h.applied = append(h.applied, string(e.GetData()))
 		}

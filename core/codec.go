@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	pb "go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/proto"
 )
 
 // The flat encoding of src/raft/codec.ts: little endian, no padding, lengths before bytes.
@@ -42,6 +43,43 @@ func (w *writer) confState(cs *pb.ConfState) {
 		w.u8(0)
 	}
 }
+
+// message writes what the host must know of a message, and the message as it is to be sent.
+func (w *writer) message(m *pb.Message) {
+	w.u64(m.GetTo())
+	w.u8(uint8(m.GetType()))
+	w.u64(m.GetTerm())
+	if m.GetType() == pb.MsgSnap {
+		w.u64(m.GetSnapshot().GetMetadata().GetIndex())
+		w.u64(m.GetSnapshot().GetMetadata().GetTerm())
+	} else {
+		w.u64(m.GetIndex())
+		w.u64(m.GetLogTerm())
+	}
+	at := w.begin()
+	encoded, err := proto.MarshalOptions{}.MarshalAppend(w.buf, m)
+	if err != nil {
+		panic(err) // a message raft made itself always encodes
+	}
+	w.buf = encoded
+	w.end(at)
+}
+
+// block writes entries with their length before them: the host stores or keeps the block as it is.
+func (w *writer) block(entries []*pb.Entry) {
+	at := w.begin()
+	w.entries(entries)
+	w.end(at)
+}
+
+// begin leaves room for the length of what is written until end.
+func (w *writer) begin() int {
+	at := len(w.buf)
+	w.u32(0)
+	return at
+}
+
+func (w *writer) end(at int) { putU32(w.buf[at:], uint32(len(w.buf)-at-4)) }
 
 // entries writes the block that the log of src/storage stores as it is.
 func (w *writer) entries(entries []*pb.Entry) {

@@ -52,8 +52,10 @@ type Group struct {
 	// term and vote last handed to the host for writing: a change in either needs a sync
 	// (etcd raft rawnode.go, MustSync); a change of the commit index alone does not.
 	writtenTerm, writtenVote uint64
-	marshalBuf               []byte
 	snapshotIndex            uint64
+	// soft and hard are the states that the host was told last. Asking the node for them allocates.
+	soft raft.SoftState
+	hard *pb.HardState
 }
 
 // Open decodes the configuration and an empty log that starts after (first.index, first.term).
@@ -133,8 +135,12 @@ func (g *Group) Start() error {
 			return err
 		}
 	}
-	g.node, err = raft.NewRawNode(g.config)
-	return err
+	if g.node, err = raft.NewRawNode(g.config); err != nil {
+		return err
+	}
+	basic := g.node.BasicStatus()
+	g.soft, g.hard = basic.SoftState, basic.HardState
+	return nil
 }
 
 // Propose offers commands as one MsgProp, so that a whole batch costs one append and one message.
@@ -233,22 +239,36 @@ func (g *Group) Step(from uint64, input []byte, withSnapshot bool) int32 {
 	}
 }
 
+// IsDue says whether Ready has something to write.
+func (g *Group) IsDue() bool {
+	return len(g.outbox) > 0 || (len(g.proposals) > 0 && !g.isWriting()) || g.node.HasReady()
+}
+
 // Ready writes the work that is due and reports whether there was any.
 func (g *Group) Ready(w *writer) bool {
-	g.proposeForwarded()
-	if len(g.outbox) == 0 && !g.node.HasReady() {
+	if !g.IsDue() {
 		return false
 	}
-	var rd raft.Ready
-	if g.node.HasReady() {
-		rd = g.node.Ready()
+	g.Take(w)
+	return true
+}
+
+// Take writes the work that is due, which the caller knows there is, and reports whether more is due.
+func (g *Group) Take(w *writer) bool {
+	g.proposeForwarded()
+	rd := g.node.Ready()
+	// A Ready names these two only if they differ from those of the Ready before it.
+	if rd.SoftState != nil {
+		g.soft = *rd.SoftState
 	}
-	basic := g.node.BasicStatus()
-	w.u8(uint8(basic.RaftState))
-	w.u64(basic.Lead)
-	w.u64(basic.HardState.GetTerm())
-	w.u64(basic.HardState.GetVote())
-	w.u64(basic.HardState.GetCommit())
+	if !raft.IsEmptyHardState(rd.HardState) {
+		g.hard = rd.HardState
+	}
+	w.u8(uint8(g.soft.RaftState))
+	w.u64(g.soft.Lead)
+	w.u64(g.hard.GetTerm())
+	w.u64(g.hard.GetVote())
+	w.u64(g.hard.GetCommit())
 
 	w.u32(uint32(len(rd.ReadStates)))
 	for _, rs := range rd.ReadStates {
@@ -271,7 +291,7 @@ func (g *Group) Ready(w *writer) bool {
 	}
 	w.u32(uint32(len(network)))
 	for _, m := range network {
-		g.message(w, m)
+		w.message(m)
 	}
 	if appendMsg == nil {
 		w.u8(0)
@@ -284,34 +304,16 @@ func (g *Group) Ready(w *writer) bool {
 	} else {
 		w.u8(1)
 		w.u32(g.ticket(&g.applies, applyMsg))
-		w.entries(applyMsg.GetEntries())
+		w.block(applyMsg.GetEntries())
 	}
-	return true
+	// A Ready takes everything but the committed entries that are too many for it.
+	return len(rd.CommittedEntries) > 0 && g.IsDue()
 }
 
 func (g *Group) ticket(queue *[]storageWrite, m *pb.Message) uint32 {
 	g.lastTicket++
 	*queue = append(*queue, storageWrite{ticket: g.lastTicket, msg: m})
 	return g.lastTicket
-}
-
-func (g *Group) message(w *writer, m *pb.Message) {
-	w.u64(m.GetTo())
-	w.u8(uint8(m.GetType()))
-	w.u64(m.GetTerm())
-	if m.GetType() == pb.MsgSnap {
-		w.u64(m.GetSnapshot().GetMetadata().GetIndex())
-		w.u64(m.GetSnapshot().GetMetadata().GetTerm())
-	} else {
-		w.u64(m.GetIndex())
-		w.u64(m.GetLogTerm())
-	}
-	encoded, err := proto.MarshalOptions{}.MarshalAppend(g.marshalBuf[:0], m)
-	if err != nil {
-		panic(err) // a message raft made itself always encodes
-	}
-	g.marshalBuf = encoded[:0]
-	w.bytes(encoded)
 }
 
 // append writes a MsgStorageAppend without its responses, which stay here until Appended.
@@ -345,13 +347,8 @@ func (g *Group) append(w *writer, m *pb.Message) {
 		w.u64(snapshot.GetMetadata().GetTerm())
 		w.confState(snapshot.GetMetadata().GetConfState())
 	}
-	// The block goes to the log as it is, so its length stands before it.
-	entries := m.GetEntries()
-	w.u32(uint32(len(entries)))
-	at := len(w.buf)
-	w.u32(0)
-	w.entries(entries)
-	putU32(w.buf[at:], uint32(len(w.buf)-at-4))
+	w.u32(uint32(len(m.GetEntries())))
+	w.block(m.GetEntries())
 }
 
 // Appended says that every append up to and including ticket is durable. Only now may anything that

@@ -245,6 +245,19 @@ func TestAFollowerBehindTheLogCatchesUpBySnapshot(t *testing.T) {
 	}
 }
 
+func TestWhatIsTooMuchForOneReadyIsGivenOutInSeveral(t *testing.T) {
+	c := newCluster(t, 1)
+	c.elect(1)
+	c.applies = 0
+	for range 3 {
+		propose(c.hosts[1].group, strings.Repeat("x", committedBytesMax))
+	}
+	c.settle() // turn compares what each Ready says is left with what the node says
+	if len(c.hosts[1].applied) != 4 || c.applies != 3 {
+		t.Fatalf("%d entries applied in %d pieces", len(c.hosts[1].applied), c.applies)
+	}
+}
+
 func TestARestartedGroupGoesOnFromWhatWasDurable(t *testing.T) {
 	c := newCluster(t, 1, 2, 3)
 	c.elect(1)

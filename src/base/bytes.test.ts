@@ -38,4 +38,17 @@ describe("bytes", () => {
     expect(() => new ByteWriter().u64(2 ** 53)).toThrow(/unsigned number/);
     expect(() => new ByteReader(new Uint8Array(8).fill(255)).u64()).toThrow(/2\^53/);
   });
+
+  test("a reader that seeks reads nothing past the end it was given, and copies are its own", () => {
+    const bytes = new Uint8Array([9, 9, 2, 0, 0, 0, 7, 8, 9, 9]);
+    const reader = new ByteReader(bytes).seek(2, 8);
+    const copy = reader.sizedCopy();
+    expect(reader.left).toBe(0);
+    expect(() => reader.u8()).toThrow(ShortInputError);
+    bytes.fill(0);
+    expect(copy).toEqual(new Uint8Array([7, 8]));
+    expect(reader.seek(8, 10).u16()).toBe(0);
+    expect(() => reader.seek(8, 11)).toThrow(/no bytes 8 to 11/);
+    expect(() => reader.seek(5, 4)).toThrow(/no bytes 5 to 4/);
+  });
 });

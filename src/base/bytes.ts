@@ -25,11 +25,21 @@ export class ByteReader {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   #at: number;
+  #end: number;
 
   constructor(bytes: Uint8Array, at = 0) {
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#at = at;
+    this.#end = bytes.length;
+  }
+
+  /** Goes to `at`, and lets nothing be read from `end` on. */
+  seek(at: number, end: number): this {
+    assert(at <= end && end <= this.#bytes.length, () => `no bytes ${at} to ${end}`);
+    this.#at = at;
+    this.#end = end;
+    return this;
   }
 
   get at(): number {
@@ -37,7 +47,7 @@ export class ByteReader {
   }
 
   get left(): number {
-    return this.#bytes.length - this.#at;
+    return this.#end - this.#at;
   }
 
   #take(length: number): number {
@@ -71,6 +81,16 @@ export class ByteReader {
   view(length: number): Uint8Array {
     const at = this.#take(length);
     return this.#bytes.subarray(at, at + length);
+  }
+
+  copy(length: number): Uint8Array {
+    const at = this.#take(length);
+    return this.#bytes.slice(at, at + length);
+  }
+
+  /** A copy of bytes written with their length before them (u32). */
+  sizedCopy(): Uint8Array {
+    return this.copy(this.u32());
   }
 
   /** A view of bytes written with their length before them (u32). */

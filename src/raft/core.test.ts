@@ -179,6 +179,39 @@ describe("the consensus core in WebAssembly", () => {
     expect(() => core.open(config(3, voters(3)))).toThrow(CoreTrap);
   });
 
+  test("nothing is due without a call that made it so, and groups do not mix theirs up", async () => {
+    const core = await makeCore(1);
+    const one = core.open(config(1, voters(1)));
+    const two = core.open(config(2, voters(1, 2, 3)));
+    one.start();
+    two.start();
+    expect(one.ready()).toBeNull();
+    one.campaign();
+    two.tick(); // a tick of a follower that has just started leaves nothing to do
+    expect(two.ready()).toBeNull();
+    const ready = one.ready();
+    expect(ready?.role).toBe("pre-candidate");
+    expect(one.ready()).toBeNull(); // its vote for itself waits for the append
+    two.tick();
+    one.appended(ready?.append?.ticket ?? 0);
+    expect(two.ready()).toBeNull();
+    expect(one.ready()?.hardState).toEqual({ term: 2, vote: 1, commit: 1 });
+  });
+
+  test("an answer is its receiver's own: later calls do not change it", async () => {
+    const core = await makeCore(1);
+    const group = core.open(config(1, voters(1, 2, 3)));
+    group.start();
+    group.campaign();
+    const ready = group.ready();
+    const before = structuredClone(ready);
+    expect(before?.messages).toHaveLength(2);
+    group.propose([new Uint8Array(200_000).fill(255)]);
+    group.step(2, new Uint8Array(100_000).fill(255));
+    group.status();
+    expect(ready).toEqual(before);
+  });
+
   test("large arguments move the memory, and every answer is still whole", async () => {
     const core = await makeCore(1);
     const group = core.open(config(1, voters(1)));

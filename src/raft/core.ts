@@ -23,15 +23,14 @@ import { CoreTrap, panicLine } from "./trap.ts";
 import { WasiHost } from "./wasi.ts";
 
 /** Changes whenever core/abi.go does. */
-const ABI_VERSION = 1;
+const ABI_VERSION = 2;
 
 interface CoreExports {
   readonly memory: WebAssembly.Memory;
   readonly _initialize: () => void;
   readonly core_abi: () => number;
-  readonly core_input: (length: number) => number;
-  readonly core_output: () => number;
-  readonly core_output_length: () => number;
+  readonly core_mailbox: () => number;
+  readonly core_input: (length: number) => void;
   readonly core_open: (length: number) => number;
   readonly core_load: (handle: number, length: number) => number;
   readonly core_start: (handle: number) => number;
@@ -39,7 +38,7 @@ interface CoreExports {
   readonly core_tick: (handle: number) => number;
   readonly core_campaign: (handle: number) => number;
   readonly core_propose: (handle: number, length: number) => number;
-  readonly core_step: (handle: number, from: bigint, length: number, snapshot: number) => number;
+  readonly core_step: (handle: number, from: number, length: number, snapshot: number) => number;
   readonly core_read_index: (handle: number, length: number) => number;
   readonly core_ready: (handle: number) => number;
   readonly core_appended: (handle: number, ticket: number) => number;
@@ -48,11 +47,18 @@ interface CoreExports {
   readonly core_compact: (handle: number, index: bigint) => number;
   readonly core_propose_conf_change: (handle: number, length: number) => number;
   readonly core_apply_conf_change: (handle: number, type: number, length: number) => number;
-  readonly core_report_unreachable: (handle: number, id: bigint) => number;
-  readonly core_report_snapshot: (handle: number, id: bigint, ok: number) => number;
-  readonly core_transfer_leader: (handle: number, to: bigint) => number;
+  readonly core_report_unreachable: (handle: number, id: number) => number;
+  readonly core_report_snapshot: (handle: number, id: number, ok: number) => number;
+  readonly core_transfer_leader: (handle: number, to: number) => number;
   readonly core_status: (handle: number) => number;
 }
+
+/** The words of core/abi.go's mailbox, in bytes from its address. */
+const INPUT = 0;
+const INPUT_BYTES = 4;
+const OUTPUT = 8;
+const OUTPUT_BYTES = 12;
+const DUE = 16;
 
 /** core/group.go's statuses below zero. */
 const DROPPED = -1;
@@ -92,6 +98,11 @@ export class Core {
   readonly #exports: CoreExports;
   readonly #wasi: WasiHost;
   readonly #scratch = new ByteWriter(4096);
+  #mailbox = 0;
+  // Views on the core's memory. It moves when it grows, and leaves views of no length behind.
+  #bytes = new Uint8Array(0);
+  #words = new DataView(this.#bytes.buffer);
+  #reader = new ByteReader(this.#bytes);
   #dead: CoreTrap | null = null;
 
   /** Instantiates a compiled module and checks that it speaks this file's ABI. */
@@ -116,6 +127,7 @@ export class Core {
     core.call(() => (exports._initialize(), 0));
     const abi = core.call(() => exports.core_abi());
     assert(abi === ABI_VERSION, `core.wasm speaks ABI ${abi}, this build ${ABI_VERSION}: rebuild`);
+    core.#mailbox = core.call(() => exports.core_mailbox()) >>> 0;
     return core;
   }
 
@@ -160,19 +172,38 @@ export class Core {
 
   /** Copies an argument into the core and returns its length, for the call that follows at once. */
   put(bytes: Uint8Array): number {
-    const at = this.call((x) => x.core_input(bytes.length)) >>> 0;
-    new Uint8Array(this.#exports.memory.buffer, at, bytes.length).set(bytes);
+    if (bytes.length > this.#word(INPUT_BYTES)) {
+      this.call((x) => (x.core_input(bytes.length), 0));
+    }
+    const at = this.#word(INPUT); // looks at the memory, and so before it is written
+    this.#bytes.set(bytes, at);
     return bytes.length;
   }
 
-  /** A copy of the answer of the call before. */
-  output(length: number): Uint8Array {
-    const at = this.call((x) => x.core_output()) >>> 0;
-    return new Uint8Array(this.#exports.memory.buffer, at, length).slice();
+  /** The answer of the call before, where it lies: the next call overwrites it. */
+  output(): ByteReader {
+    const at = this.#word(OUTPUT);
+    return this.#reader.seek(at, at + this.#word(OUTPUT_BYTES));
+  }
+
+  /** Whether the group called last has work for the host. */
+  get isDue(): boolean {
+    return this.#word(DUE) !== 0;
+  }
+
+  #word(offset: number): number {
+    if (this.#bytes.length === 0) {
+      const { buffer } = this.#exports.memory;
+      this.#bytes = new Uint8Array(buffer);
+      this.#words = new DataView(buffer);
+      this.#reader = new ByteReader(this.#bytes);
+    }
+    return this.#words.getUint32(this.#mailbox + offset, true);
   }
 
   errorText(): string {
-    return new TextDecoder().decode(this.output(this.call((x) => x.core_output_length())));
+    const output = this.output();
+    return new TextDecoder().decode(output.copy(output.left));
   }
 
   /** Called by the core. It must not throw: the exception would unwind through Go's stack. */
@@ -202,10 +233,18 @@ export class Group {
   readonly #core: Core;
   readonly #handle: number;
   readonly #scratch = new ByteWriter(4096);
+  #isDue = false;
 
   constructor(core: Core, handle: number) {
     this.#core = core;
     this.#handle = handle;
+  }
+
+  /** Calls the core about this group, which may leave work to be taken. */
+  #call(run: (exports: CoreExports) => number): number {
+    const status = this.#core.call(run);
+    this.#isDue = this.#core.isDue;
+    return status;
   }
 
   #check(status: number, what: string): void {
@@ -223,7 +262,7 @@ export class Group {
 
   start(): void {
     this.#check(
-      this.#core.call((x) => x.core_start(this.#handle)),
+      this.#call((x) => x.core_start(this.#handle)),
       "start",
     );
   }
@@ -237,13 +276,13 @@ export class Group {
 
   tick(): void {
     this.#check(
-      this.#core.call((x) => x.core_tick(this.#handle)),
+      this.#call((x) => x.core_tick(this.#handle)),
       "tick",
     );
   }
 
   campaign(): boolean {
-    return this.#core.call((x) => x.core_campaign(this.#handle)) >= 0;
+    return this.#call((x) => x.core_campaign(this.#handle)) >= 0;
   }
 
   /** Offers commands as one message. False: nothing was taken (no leader, or too much uncommitted). */
@@ -251,7 +290,7 @@ export class Group {
     const w = this.#scratch.reset().u32(commands.length);
     for (const command of commands) w.sized(command);
     const length = this.#core.put(w.view());
-    const status = this.#core.call((x) => x.core_propose(this.#handle, length));
+    const status = this.#call((x) => x.core_propose(this.#handle, length));
     if (status === DROPPED) return false;
     this.#check(status, "take a proposal");
     return true;
@@ -260,8 +299,8 @@ export class Group {
   /** Takes a peer's message. A MsgSnap only with `snapshotDurable`: its file is here and synced. */
   step(from: number, message: Uint8Array, snapshotDurable = false): StepResult {
     const length = this.#core.put(message);
-    const status = this.#core.call((x) =>
-      x.core_step(this.#handle, BigInt(from), length, snapshotDurable ? 1 : 0),
+    const status = this.#call((x) =>
+      x.core_step(this.#handle, from, length, snapshotDurable ? 1 : 0),
     );
     if (status >= 0) return "taken";
     return must(REFUSALS[status], `meaning of status ${status}`);
@@ -271,22 +310,23 @@ export class Group {
   readIndex(context: Uint8Array): void {
     const length = this.#core.put(context);
     this.#check(
-      this.#core.call((x) => x.core_read_index(this.#handle, length)),
+      this.#call((x) => x.core_read_index(this.#handle, length)),
       "read",
     );
   }
 
   /** The work that is due; null when there is none. Call until null. */
   ready(): Ready | null {
-    const length = this.#core.call((x) => x.core_ready(this.#handle));
+    if (!this.#isDue) return null;
+    const length = this.#call((x) => x.core_ready(this.#handle));
     this.#check(length, "say what is due");
-    return length === 0 ? null : decodeReady(this.#core.output(length));
+    return decodeReady(this.#core.output());
   }
 
   /** Every append up to `ticket` is durable. */
   appended(ticket: number): void {
     this.#check(
-      this.#core.call((x) => x.core_appended(this.#handle, ticket)),
+      this.#call((x) => x.core_appended(this.#handle, ticket)),
       "go on",
     );
   }
@@ -294,7 +334,7 @@ export class Group {
   /** Every batch of committed entries up to `ticket` is applied. */
   applied(ticket: number): void {
     this.#check(
-      this.#core.call((x) => x.core_applied(this.#handle, ticket)),
+      this.#call((x) => x.core_applied(this.#handle, ticket)),
       "go on",
     );
   }
@@ -305,7 +345,7 @@ export class Group {
     writeConfState(w, confState);
     const length = this.#core.put(w.view());
     this.#check(
-      this.#core.call((x) => x.core_snapshotted(this.#handle, length)),
+      this.#call((x) => x.core_snapshotted(this.#handle, length)),
       "note a snapshot",
     );
   }
@@ -313,40 +353,38 @@ export class Group {
   /** Forgets the entries up to and including `index`, which a snapshot must hold. */
   compact(index: number): void {
     this.#check(
-      this.#core.call((x) => x.core_compact(this.#handle, BigInt(index))),
+      this.#call((x) => x.core_compact(this.#handle, BigInt(index))),
       "compact",
     );
   }
 
   proposeConfChange(change: Uint8Array): boolean {
     const length = this.#core.put(change);
-    return this.#core.call((x) => x.core_propose_conf_change(this.#handle, length)) >= 0;
+    return this.#call((x) => x.core_propose_conf_change(this.#handle, length)) >= 0;
   }
 
   applyConfChange(entryType: number, data: Uint8Array): ConfState {
     const length = this.#core.put(data);
-    const status = this.#core.call((x) =>
-      x.core_apply_conf_change(this.#handle, entryType, length),
-    );
+    const status = this.#call((x) => x.core_apply_conf_change(this.#handle, entryType, length));
     this.#check(status, "change the configuration");
-    return readConfState(new ByteReader(this.#core.output(status)));
+    return readConfState(this.#core.output());
   }
 
   reportUnreachable(id: number): void {
-    this.#core.call((x) => x.core_report_unreachable(this.#handle, BigInt(id)));
+    this.#call((x) => x.core_report_unreachable(this.#handle, id));
   }
 
   reportSnapshot(id: number, ok: boolean): void {
-    this.#core.call((x) => x.core_report_snapshot(this.#handle, BigInt(id), ok ? 1 : 0));
+    this.#call((x) => x.core_report_snapshot(this.#handle, id, ok ? 1 : 0));
   }
 
   transferLeader(to: number): void {
-    this.#core.call((x) => x.core_transfer_leader(this.#handle, BigInt(to)));
+    this.#call((x) => x.core_transfer_leader(this.#handle, to));
   }
 
   status(): GroupStatus {
-    const length = this.#core.call((x) => x.core_status(this.#handle));
+    const length = this.#call((x) => x.core_status(this.#handle));
     this.#check(length, "tell its status");
-    return decodeStatus(this.#core.output(length));
+    return decodeStatus(this.#core.output());
   }
 }

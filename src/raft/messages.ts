@@ -146,14 +146,14 @@ export function readEntries(reader: ByteReader): Entry[] {
   return entries;
 }
 
-export function decodeReady(bytes: Uint8Array): Ready {
-  const reader = new ByteReader(bytes);
+/** Copies what it keeps: `reader` may read from the core's memory, which the next call overwrites. */
+export function decodeReady(reader: ByteReader): Ready {
   const role = ROLES[reader.u8()] ?? "follower";
   const leader = reader.u64();
   const hardState = readHardState(reader);
   const readStates: ReadState[] = [];
   for (let n = reader.u32(); n > 0; n--) {
-    readStates.push({ index: reader.u64(), context: reader.sized() });
+    readStates.push({ index: reader.u64(), context: reader.sizedCopy() });
   }
   const messages: OutgoingMessage[] = [];
   for (let n = reader.u32(); n > 0; n--) {
@@ -163,11 +163,11 @@ export function decodeReady(bytes: Uint8Array): Ready {
       term: reader.u64(),
       index: reader.u64(),
       logTerm: reader.u64(),
-      bytes: reader.sized(),
+      bytes: reader.sizedCopy(),
     });
   }
   const append = reader.u8() === 0 ? null : readAppend(reader);
-  const apply = reader.u8() === 0 ? null : { ticket: reader.u32(), entries: readEntries(reader) };
+  const apply = reader.u8() === 0 ? null : readApply(reader);
   return { role, leader, hardState, readStates, messages, append, apply };
 }
 
@@ -180,12 +180,14 @@ function readAppend(reader: ByteReader): AppendWork {
       ? null
       : { index: reader.u64(), term: reader.u64(), confState: readConfState(reader) };
   const entryCount = reader.u32();
-  const bytes = reader.view(reader.u32());
-  return { ticket, hardState, mustSync, snapshot, entries: bytes, entryCount };
+  return { ticket, hardState, mustSync, snapshot, entryCount, entries: reader.sizedCopy() };
 }
 
-export function decodeStatus(bytes: Uint8Array): GroupStatus {
-  const reader = new ByteReader(bytes);
+function readApply(reader: ByteReader): ApplyWork {
+  return { ticket: reader.u32(), entries: readEntries(new ByteReader(reader.sizedCopy())) };
+}
+
+export function decodeStatus(reader: ByteReader): GroupStatus {
   return {
     role: ROLES[reader.u8()] ?? "follower",
     leader: reader.u64(),
