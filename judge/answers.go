@@ -62,13 +62,17 @@ func (v *view) learn(version, before, claimed int64) bool {
 
 // expects says whether an object has a version that the client expects. If its version is not known and
 // only one of the expected ones is possible, then it is that one; with several, all of them are believed.
-func (v *view) expects(r *request) func(*object) bool {
+// So is a client who was told that it is none of them.
+func (v *view) expects(op *operation) func(*object) bool {
 	return func(o *object) bool {
 		if known := v.resolve(o.version); known != 0 {
-			return slices.Contains(*r.Expected, known)
+			return slices.Contains(*op.req.Expected, known)
+		}
+		if op.code == "version_mismatch" {
+			return false
 		}
 		var possible []int64
-		for _, version := range *r.Expected {
+		for _, version := range *op.req.Expected {
 			trial := *v
 			if trial.learn(o.version, o.before, version) {
 				possible = append(possible, version)
@@ -199,7 +203,7 @@ func (r *request) matches(o *object) bool {
 func (v *view) refuses(op *operation) string {
 	s := v.search
 	// The version is not used: nothing that is refused is kept.
-	_, _, no := v.farm.do(s.names, &op.req, forever, v.expects(&op.req))
+	_, _, no := v.farm.do(s.names, &op.req, forever, v.expects(op))
 	if no == nil {
 		return s.because("no rule refuses it")
 	}
@@ -208,6 +212,9 @@ func (v *view) refuses(op *operation) string {
 	}
 	if op.detail == nil {
 		return ""
+	}
+	if said := op.detail.Version; said != nil && no.object != nil && slices.Contains(*op.req.Expected, *said) {
+		return s.because("version %d was expected", *said)
 	}
 	return v.explains(no, op.detail)
 }

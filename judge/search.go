@@ -204,7 +204,7 @@ func (s *search) step(t *state, op *operation) (*state, string) {
 		u.learned = v.learned
 		return u, ""
 	}
-	g, row, no := t.farm.do(s.names, &op.req, op.mark(), v.expects(&op.req))
+	g, row, no := t.farm.do(s.names, &op.req, op.mark(), v.expects(op))
 	if no != nil {
 		return nil, s.because("it is refused as %s", no.code)
 	}

@@ -37,7 +37,9 @@ function walk(folder: string): string[] {
 
 const FILES = projectFiles();
 const PAGES = FILES.filter((file) => file.endsWith(".md"));
-const SOURCES = FILES.filter((file) => /^(?:src|core|tools|test)\/.*\.(?:ts|go|mjs)$/.test(file));
+const SOURCES = FILES.filter((file) =>
+  /^(?:src|core|judge|tools|test)\/.*\.(?:ts|go|mjs)$/.test(file),
+);
 const TEXTS = FILES.filter((file) => /\.(?:ts|go|mjs|md|json|txt|mod|sum)$|^\.[^/]+$/.test(file));
 
 function read(file: string): string {
@@ -111,7 +113,7 @@ describe("pages", () => {
 
   test("ARCHITECTURE.md has a line for every folder with sources, and for no other", () => {
     const listed = firstCells(read("ARCHITECTURE.md"), "The folders");
-    const folders = FILES.filter((file) => /^(?:src|core|tools|test)\//.test(file))
+    const folders = FILES.filter((file) => /^(?:src|core|judge|tools|test)\//.test(file))
       .map(dirname)
       .filter((folder) => folder !== "src");
     expect(sorted(listed)).toEqual(sorted(folders.map((folder) => `${folder}/`)));
@@ -124,10 +126,16 @@ describe("pages", () => {
     expect(sorted(firstCells(page, "To run"))).toEqual(names("dependencies"));
     expect(sorted(firstCells(page, "To develop"))).toEqual(names("devDependencies"));
     expect(sorted(firstCells(page, "Overridden"))).toEqual(names("overrides"));
-    const modules = [...read("core/go.mod").matchAll(/^(?:require )?\s*(\S+\.\S+\/\S+) v\d/gm)];
-    expect(sorted(firstCells(page, "The core"))).toEqual(
-      sorted(modules.map(([, name = ""]) => name)),
-    );
+    for (const [folder, heading] of [
+      ["core", "The core"],
+      ["judge", "The judge"],
+    ]) {
+      const file = read(`${folder}/go.mod`);
+      const modules = [...file.matchAll(/^(?:require )?\s*(\S+\.\S+\/\S+) v\d/gm)];
+      expect(sorted(firstCells(page, `${heading}`))).toEqual(
+        sorted(modules.map(([, name = ""]) => name)),
+      );
+    }
   });
 
   test("the index of decisions lists every decision with its title, numbered without a gap", () => {

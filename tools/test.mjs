@@ -1,14 +1,16 @@
-// `npm test`: install, build, then the tests of the core (Go) and of everything else (vitest).
+// `npm test`: install, build, then the tests of the core and of the judge (Go) and of everything else (vitest).
 // Arguments after -- go to vitest: npm test -- src/fsm
 import { join } from "node:path";
 import { ROOT, run } from "./lib.mjs";
 import { build } from "./build.mjs";
+import { buildJudge } from "./build-judge.mjs";
 
 export async function runTests(args) {
-  if (args.length === 0) {
-    console.log("Tests of the core …");
+  await buildJudge();
+  for (const module of args.length === 0 ? ["core", "judge"] : []) {
+    console.log(`Tests of the ${module} …`);
     await run("go", ["test", "./..."], {
-      cwd: join(ROOT, "core"),
+      cwd: join(ROOT, module),
       env: { ...process.env, GOTOOLCHAIN: "local" },
     });
   }
