@@ -103,6 +103,14 @@ func (v *view) sees(o *object, one *seen) string {
 	return ""
 }
 
+// grows says whether a write's version is after the one that the object had.
+func (v *view) grows(row *object) string {
+	if had := v.resolve(row.before); row.version > 0 && had >= row.version {
+		return v.search.because("%s had version %d already", row, had)
+	}
+	return ""
+}
+
 // differs names the first field in which a client saw something else.
 func (o *object) differs(p *object) (field string, has, said any) {
 	switch {

@@ -183,9 +183,9 @@ var corruptions = []corruption{
 // after); a job missed in a list by status while its status changes; a version that becomes another one that nobody saw used; times.
 func TestASingleCorruptionIsRejected(t *testing.T) {
 	for _, with := range []setting{
-		{clients: 5, operations: 120, delay: 10, finalReads: true},
-		{clients: 8, operations: 250, delay: 15, unknowns: 0.05, nones: 0.03, finalReads: true},
-		{clients: 8, operations: 250, delay: 15, unknowns: 0.03, finalReads: false},
+		{few: 3, clients: 5, operations: 120, delay: 10, finalReads: true},
+		{few: 3, clients: 8, operations: 250, delay: 15, unknowns: 0.05, nones: 0.03, finalReads: true},
+		{few: 3, clients: 8, operations: 250, delay: 15, unknowns: 0.03, finalReads: false},
 	} {
 		verdicts, worst := map[verdict]int{}, time.Duration(0)
 		for seed := range uint64(4) {

@@ -17,7 +17,9 @@ type setting struct {
 	unknowns, nones     float64
 	// How long an answer takes at most, in moments; a think is as long as an answer.
 	delay int
-	// No operation but reads at the end, one of each collection.
+	// How many printers and spools there are before anything else is done with them.
+	few int
+	// At the end, each collection is listed.
 	finalReads bool
 }
 
@@ -33,7 +35,6 @@ type generator struct {
 	count  int
 	// Keys that were ever given out, for clients to ask about.
 	keys map[collection][]string
-	free []int64
 }
 
 type event struct {
@@ -149,7 +150,8 @@ func (g *generator) draw() fields {
 	if g.random.Float64() < 0.1 && g.index > 3 {
 		expected = []int64{g.index - g.random.Int64N(3)}
 	}
-	isEarly := len(g.keys[printers]) < 3 || len(g.keys[filaments]) < 3
+	few := max(g.few, 1)
+	isEarly := len(g.keys[printers]) < few || len(g.keys[filaments]) < few
 	switch chance := g.random.Float64(); {
 	case isEarly && chance < 0.5 || chance < 0.05:
 		create := fields{"kind": "create-printer", "id": nil, "company": marker, "model": "MK4"}

@@ -18,10 +18,10 @@ func judgeLines(t *testing.T, lines []fields) answer {
 
 func TestCorrectHistoriesAreAccepted(t *testing.T) {
 	for _, with := range []setting{
-		{clients: 4, operations: 200, delay: 10, finalReads: true},
-		{clients: 8, operations: 600, delay: 20, unknowns: 0.05, nones: 0.03, finalReads: true},
-		{clients: 16, operations: 1500, delay: 30, unknowns: 0.03, nones: 0.05, finalReads: true},
-		{clients: 8, operations: 400, delay: 20, unknowns: 0.04},
+		{few: 3, clients: 4, operations: 200, delay: 10, finalReads: true},
+		{few: 3, clients: 8, operations: 600, delay: 20, unknowns: 0.05, nones: 0.03, finalReads: true},
+		{few: 3, clients: 16, operations: 1500, delay: 30, unknowns: 0.03, nones: 0.05, finalReads: true},
+		{few: 3, clients: 8, operations: 400, delay: 20, unknowns: 0.04},
 	} {
 		start, steps, tried, worst := time.Now(), 0, 0, time.Duration(0)
 		const seeds = 10

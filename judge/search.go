@@ -211,6 +211,11 @@ func (s *search) step(t *state, op *operation) (*state, string) {
 	if op.assigned != nil && row.id != *op.assigned {
 		return nil, s.because("it gets the id %s, not %s", row.id, *op.assigned)
 	}
+	if row != nil {
+		if no := v.grows(row); no != "" {
+			return nil, no
+		}
+	}
 	if op.object != nil {
 		if no := v.sees(row, op.object); no != "" {
 			return nil, no
