@@ -49,6 +49,11 @@ export class DiskFaults {
     };
   }
 
+  /** Failures that were to come will not. */
+  forgive(): void {
+    this.#failures = [];
+  }
+
   judge(operation: DiskOperation, path: string): Verdict {
     const fits = (one: FaultTarget): boolean =>
       one.operation === operation && (one.path?.test(path) ?? true);

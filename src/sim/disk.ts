@@ -186,6 +186,11 @@ export class SimDisk implements Disk, FileHost {
     this.#faults.failNext(target, code);
   }
 
+  /** Failures that were to come will not. */
+  forgive(): void {
+    this.#faults.forgive();
+  }
+
   /** Operations that fit do not complete until the returned function is called. */
   hang(target: FaultTarget): () => void {
     return this.#faults.hang(target);

@@ -209,6 +209,7 @@ export class DiskFate {
   mend(): void {
     for (const release of this.#releases) release();
     for (const id of this.#full) this.#makeRoom(id);
+    for (const { disk } of this.#world.places) disk.forgive();
   }
 }
 

@@ -7,6 +7,8 @@
 import { parseArgs } from "node:util";
 import { nodeClock } from "../env/node/clock.ts";
 import { readPackageFile } from "../env/node/package-file.ts";
+import { Judge } from "./judge.ts";
+import { runJudged } from "./judged.ts";
 import { describeRun } from "./report.ts";
 import { type RunResult, runSeed } from "./run.ts";
 import { serveSoak, soak } from "./soak.ts";
@@ -43,13 +45,13 @@ function seedRange(): { readonly from: number; readonly to: number } {
   };
 }
 
-async function runRange(core: WebAssembly.Module): Promise<boolean> {
+async function runRange(core: WebAssembly.Module, judge: Judge): Promise<boolean> {
   const { from, to } = seedRange();
   let failed = 0;
   for (let seed = from; seed <= to; seed++) {
     const began = nodeClock.monotonicMs();
     const onTrace = values.trace ? (line: string): void => console.log(line) : undefined;
-    const result = await runSeed(seed, core, onTrace);
+    const result = await runJudged(seed, core, judge, onTrace);
     console.log(describeRun(result, nodeClock.monotonicMs() - began));
     const isSame = !values.twice || (await isRepeated(result, core));
     if (result.problem !== null || !isSame) failed += 1;
@@ -74,9 +76,14 @@ async function main(): Promise<boolean> {
     });
   }
   const core = await WebAssembly.compile(await readPackageFile("dist/core.wasm"));
-  if (!values.worker) return runRange(core);
-  await serveSoak(core);
-  return true;
+  const judge = new Judge();
+  try {
+    if (!values.worker) return await runRange(core, judge);
+    await serveSoak(core, judge);
+    return true;
+  } finally {
+    await judge.close();
+  }
 }
 
 process.exitCode = (await main()) ? 0 : 1;

@@ -57,6 +57,8 @@ export async function runSwarm(
   process.on("unhandledRejection", onUnhandled);
   try {
     return await runWorld(world, swarm);
+  } catch (thrown) {
+    throw new Error(`seed ${swarm.seed} could not be run to its end`, { cause: thrown });
   } finally {
     process.off("unhandledRejection", onUnhandled);
   }

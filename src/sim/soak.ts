@@ -4,8 +4,9 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { assert } from "../base/assert.ts";
 import { nodeClock } from "../env/node/clock.ts";
+import type { Judge } from "./judge.ts";
+import { runJudged } from "./judged.ts";
 import { describeFailure } from "./report.ts";
-import { runSeed } from "./run.ts";
 
 const REPORT_MS = 30_000;
 /** A process that has run so many seeds makes room for a new one. */
@@ -33,24 +34,29 @@ interface SeedDone {
   readonly lost: number;
   readonly leaderships: number;
   readonly stallLooks: number;
+  /** Operations of the history that the judge was given. */
+  readonly judged: number;
+  /** 1 if the judge ran out of time: that history proves nothing. */
+  readonly undecided: number;
   readonly faults: Readonly<Record<string, number>>;
 }
 
 /** The other side: runs the seeds it is sent, one at a time, until it is let go. */
-export async function serveSoak(core: WebAssembly.Module): Promise<void> {
+export async function serveSoak(core: WebAssembly.Module, judge: Judge): Promise<void> {
   assert(process.send !== undefined, "a worker is started by a soak");
   const tell = process.send.bind(process);
   await new Promise<void>((resolve) => {
     process.on("disconnect", resolve);
     process.on("message", (seed) => {
       assert(typeof seed === "number", "a soak sends seeds");
-      void runOne(seed, core).then((done) => tell(done));
+      // Whatever it throws ends this process, with the seed in its message; the soak sees that.
+      void runOne(seed, core, judge).then((done) => tell(done));
     });
   });
 }
 
-async function runOne(seed: number, core: WebAssembly.Module): Promise<SeedDone> {
-  const result = await runSeed(seed, core);
+async function runOne(seed: number, core: WebAssembly.Module, judge: Judge): Promise<SeedDone> {
+  const result = await runJudged(seed, core, judge);
   const { acknowledged, crashes, leaderships, lost, reads, requests } = result;
   return {
     seed,
@@ -63,6 +69,8 @@ async function runOne(seed: number, core: WebAssembly.Module): Promise<SeedDone>
     lost,
     leaderships,
     stallLooks: result.stallLooks,
+    judged: result.answer?.operations ?? 0,
+    undecided: result.answer?.verdict === "undecided" ? 1 : 0,
     faults: Object.fromEntries(result.faults),
   };
 }
@@ -129,15 +137,14 @@ class Tally {
       child.send(seed);
     });
     this.#seeds += 1;
-    this.#simulatedMs += done.simulatedMs;
-    const { acknowledged, crashes, faults, leaderships, lost, reads, requests, stallLooks } = done;
-    const counts = { requests, acknowledged, reads, crashes, lost, leaderships, stallLooks };
+    const { failure, faults, seed: _, simulatedMs, ...counts } = done;
+    this.#simulatedMs += simulatedMs;
     for (const [name, count] of Object.entries({ ...counts, ...faults })) {
       this.#sums[name] = (this.#sums[name] ?? 0) + count;
     }
-    if (done.failure === null) return;
+    if (failure === null) return;
     this.failed += 1;
-    console.log(`seed ${seed}: FAILED\n${done.failure}`);
+    console.log(`seed ${seed}: FAILED\n${failure}`);
   }
 
   progress(): string {

@@ -10,7 +10,7 @@ import type { World } from "./world.ts";
 
 /** Enough for many elections, also where three messages in ten are lost. */
 const PATIENCE_TICKS = 1500;
-const LOOK_TICKS = 20;
+const LOOK_TICKS = 50;
 /** So many times in a row, at every node of a majority: the weather alone does not do that. */
 const UNANSWERED_MAX = 3;
 

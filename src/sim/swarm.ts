@@ -68,7 +68,7 @@ export type FateKind = (typeof FATE_KINDS)[number];
 export type FateWeights = Readonly<Record<FateKind, number>>;
 
 const SIZES = [1, 2, 3, 3, 3, 3, 4, 5, 5];
-const TICKS_MS = [50, 50, 100, 200, 400];
+const TICKS_MS = [50, 100, 200, 400, 800];
 const FAULTS_S = [15, 30, 60, 120, 300, 600, 1200];
 
 export function drawSwarm(seed: number): Swarm {
@@ -102,7 +102,7 @@ function drawLoad(random: SimRandom, faultsMs: number): LoadPlan {
   const clients = random.between(1, 8);
   const boutRequests = random.pick([3, 10, 30]);
   const thinkMsMax = random.pick([5, 50, 300]);
-  const requests = random.pick([40, 100, 200, 400]);
+  const requests = random.pick([60, 150, 300, 600]);
   const bouts = Math.max(1, requests / (clients * boutRequests));
   return {
     clients,
