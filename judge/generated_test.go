@@ -40,3 +40,20 @@ func TestCorrectHistoriesAreAccepted(t *testing.T) {
 			with, float64(seeds*with.operations)/took.Seconds(), float64(steps)/seeds, float64(tried)/seeds, worst)
 	}
 }
+
+// What a long history of many clients costs, some 80 answers lost: go test -bench . -run '^$'
+func BenchmarkJudge(b *testing.B) {
+	with := setting{few: 3, clients: 16, operations: 3000, delay: 30, unknowns: 0.03, nones: 0.05, finalReads: true}
+	lines := generate(1, with)
+	for b.Loop() {
+		b.StopTimer()
+		h, err := read(lines)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+		if a := h.judge(testLimits); a.Verdict != legal {
+			b.Fatalf("%+v", a)
+		}
+	}
+}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/anishathalye/porcupine"
@@ -86,13 +85,8 @@ func (h *history) judge(l limits) answer {
 func (s *search) draw(l limits) string {
 	s.steps, s.isExhausted = 0, false
 	_, info := porcupine.CheckOperationsVerbose(s.model(), s.operations(), l.time)
-	file, err := os.Create(l.picture)
-	if err != nil {
-		return err.Error()
-	}
-	defer file.Close()
-	if err := porcupine.Visualize(s.model(), info, file); err != nil {
-		return err.Error()
+	if err := porcupine.VisualizePath(s.model(), info, l.picture); err != nil {
+		return "not drawn: " + err.Error()
 	}
 	return l.picture
 }
