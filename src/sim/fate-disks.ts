@@ -72,20 +72,17 @@ export class DiskFate {
   /** What to make of a node's end: it may be started again, it may not, or nothing explains it. */
   explains(node: NodeId, error: FatalError): "again" | "lost" | "unexplained" {
     const { disk } = this.#world.place(node);
-    switch (error.reason) {
-      case "disk-failed":
-        // A file that is gone may be missed while the node runs; its next start says what that means.
-        if (this.#rotten.has(node) && isMissing(error)) return "again";
-        return this.#failing.has(disk) || this.#full.has(node) ? "again" : "unexplained";
-      case "disk-stalled":
-        return this.#hung.has(disk) ? "again" : "unexplained";
-      case "directory-refused":
-        if (!this.#rotten.has(node)) return "unexplained";
-        this.#lost.add(node);
-        return "lost";
-      default:
-        return "unexplained";
+    if (error.reason === "disk-failed") {
+      // A file that is gone may be missed while the node runs; its next start says what that means.
+      const isGone = this.#rotten.has(node) && isMissing(error);
+      return isGone || this.#failing.has(disk) || this.#full.has(node) ? "again" : "unexplained";
     }
+    if (error.reason === "disk-stalled") return this.#hung.has(disk) ? "again" : "unexplained";
+    if (error.reason === "directory-refused" && this.#rotten.has(node)) {
+      this.#lost.add(node);
+      return "lost";
+    }
+    return "unexplained";
   }
 
   #pickPlace(): Place | null {

@@ -7,8 +7,11 @@ import { Fate } from "./fate.ts";
 import { History } from "./history.ts";
 import { Stalls } from "./stalls.ts";
 import { type FateKind, type Swarm, drawSwarm } from "./swarm.ts";
-import { Workload } from "./workload.ts";
+import { Workload, look } from "./workload.ts";
 import { World } from "./world.ts";
+
+/** The clients of the workload count from 1. */
+const LAST_CLIENT = 0;
 
 /** After the faults, in ticks. */
 const REST_TICKS = 3000;
@@ -89,6 +92,7 @@ async function runWorld(world: World, swarm: Swarm): Promise<RunResult> {
     broken() ??
     (rested ? null : `the cluster did not come to rest: ${describe(world, workload)}`) ??
     (await checkers.atRest(world, workload));
+  if (problem === null) lookAround(world, history);
   world.trace(`end: ${describe(world, workload)}`);
   world.trace(`verdict: ${problem ?? "all held"}`);
   for (const { clock, id } of world.places) if (clock !== null) world.crash(id, "kill");
@@ -139,6 +143,16 @@ async function answersReads(world: World): Promise<boolean> {
     if (result.kind !== "ok") return false;
   }
   return true;
+}
+
+/** Somebody reads everything at the end: what is there of requests whose outcome nobody knew? */
+function lookAround(world: World, history: History): void {
+  const life = world.alive[0]?.life;
+  if (life === undefined) return;
+  for (const collection of ["printers", "filaments", "print_jobs"] as const) {
+    const list = { kind: "list", collection } as const;
+    history.call(LAST_CLIENT, list).return(look(life.node.farm, list));
+  }
 }
 
 /** Every node that can be is up, knows the leader, has applied everything, and has every event. */

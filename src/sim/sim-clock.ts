@@ -6,6 +6,7 @@
 // finish after each event (one turn of the real event loop), so that what an event set in motion is
 // done before the next one. `step` does not: it is for worlds without promises.
 
+import { setImmediate } from "node:timers";
 import { assert, must, toError } from "../base/assert.ts";
 import type { Clock, Timer } from "../env/clock.ts";
 

@@ -2,6 +2,8 @@
 // processes share nothing but the count; each seed is a world of its own and can be had again alone.
 
 import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { clearInterval, setInterval } from "node:timers";
 import { assert } from "../base/assert.ts";
 import { nodeClock } from "../env/node/clock.ts";
 import type { Judge } from "./judge.ts";
@@ -45,14 +47,13 @@ interface SeedDone {
 export async function serveSoak(core: WebAssembly.Module, judge: Judge): Promise<void> {
   assert(process.send !== undefined, "a worker is started by a soak");
   const tell = process.send.bind(process);
-  await new Promise<void>((resolve) => {
-    process.on("disconnect", resolve);
-    process.on("message", (seed) => {
-      assert(typeof seed === "number", "a soak sends seeds");
-      // Whatever it throws ends this process, with the seed in its message; the soak sees that.
-      void runOne(seed, core, judge).then((done) => tell(done));
-    });
-  });
+  // Whatever it throws ends this process, with the seed in its message; the soak sees that.
+  const take = async (seed: unknown): Promise<void> => {
+    assert(typeof seed === "number", "a soak sends seeds");
+    tell(await runOne(seed, core, judge));
+  };
+  process.on("message", (seed) => void take(seed));
+  await once(process, "disconnect");
 }
 
 async function runOne(seed: number, core: WebAssembly.Module, judge: Judge): Promise<SeedDone> {

@@ -8,7 +8,7 @@ import type { NodeId } from "../base/brand.ts";
 import { must } from "../base/assert.ts";
 import type { Command } from "../fsm/command.ts";
 import type { Id } from "../fsm/objects.ts";
-import type { IdempotencyKey, SubmitResult } from "../node/api.ts";
+import type { FarmReader, IdempotencyKey, SubmitResult } from "../node/api.ts";
 import { Errands, type Known } from "./errands.ts";
 import {
   type Called,
@@ -229,7 +229,7 @@ export class Workload {
     const result = await this.#answer(life, life.node.barrier());
     if (result === "silence" || result.kind !== "ok") return called.return({ kind: "none" });
     this.reads += 1;
-    called.return(look(life, operation));
+    called.return(look(life.node.farm, operation));
     this.#watch.answered();
     for (let n = 0; n < 5 && before > 0; n++) {
       this.#mustShow(life, n < 3 ? before - 1 - n : this.#random.below(before));
@@ -255,9 +255,8 @@ export class Workload {
   }
 }
 
-/** What a read shows at a node that may serve it. */
-function look(life: Life, read: Get | List): Result {
-  const { farm } = life.node;
+/** What a read shows. */
+export function look(farm: FarmReader, read: Get | List): Result {
   const table =
     read.collection === "printers"
       ? farm.printers
