@@ -36,8 +36,9 @@ export class Reads {
   }
 
   get size(): number {
-    const answered = this.#answered.reduce((sum, one) => sum + one.reads.length, 0);
-    return this.#waiting.length + (this.#round?.reads.length ?? 0) + answered;
+    let size = this.#waiting.length + (this.#round?.reads.length ?? 0);
+    for (const { reads } of this.#answered) size += reads.length;
+    return size;
   }
 
   get wantsRound(): boolean {
@@ -94,6 +95,7 @@ export class Reads {
 
   /** Takes out every read taken before `tick`, wherever it stands. */
   takeExpired(tick: number): readonly Read[] {
+    if (this.size === 0) return []; // as in nearly every tick
     const expired: Read[] = [];
     const keep = (read: Read): boolean => {
       if (read.takenAtTick >= tick) return true;

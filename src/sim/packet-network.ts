@@ -95,7 +95,8 @@ export class PacketNetwork {
   }
 
   isOpen(from: NodeId, to: NodeId): boolean {
-    return this.#attached.has(to) && !this.#cuts.has(`${from}>${to}`);
+    const isCut = this.#cuts.size > 0 && this.#cuts.has(`${from}>${to}`);
+    return !isCut && this.#attached.has(to);
   }
 
   find(id: NodeId): Attached | null {
@@ -187,6 +188,7 @@ class PacketTransport implements Transport {
   }
 
   flush(): void {
+    if (this.#outbox.length === 0) return;
     const outbox = this.#outbox;
     this.#outbox = [];
     const unreachable = new Set<NodeId>();
