@@ -56,6 +56,11 @@ type Group struct {
 	// soft and hard are the states that the host was told last. Asking the node for them allocates.
 	soft raft.SoftState
 	hard *pb.HardState
+	// lastHandedOut is the index of the last entry there is, durable or being written: raft hands an entry
+	// to the host for writing no later than to the network.
+	lastHandedOut uint64
+	// lastReads is what the last heartbeat of term readsTerm asked its receivers to confirm: so many reads.
+	lastReads, readsTerm uint64
 }
 
 // Open decodes the configuration and an empty log that starts after (first.index, first.term).
@@ -98,7 +103,7 @@ func Open(input []byte, log hostLogger) (*Group, error) {
 	if err := g.storage.SetHardState(hard); err != nil {
 		return nil, err
 	}
-	g.snapshotIndex = snapIndex
+	g.snapshotIndex, g.lastHandedOut = snapIndex, firstIndex
 	g.config.Applied = snapIndex
 	g.writtenTerm, g.writtenVote = hard.GetTerm(), hard.GetVote()
 	return g, nil
@@ -113,6 +118,9 @@ func (g *Group) Load(input []byte) error {
 	entries := r.entries()
 	if r.err != nil {
 		return r.err
+	}
+	if len(entries) > 0 {
+		g.lastHandedOut = entries[len(entries)-1].GetIndex()
 	}
 	return g.storage.Append(entries)
 }
@@ -209,15 +217,24 @@ func (g *Group) Step(from uint64, input []byte, withSnapshot bool) int32 {
 	if m.GetTo() != g.id || !ownName || from == g.id || raft.IsLocalMsgTarget(m.GetFrom()) {
 		return statusRefused
 	}
-	switch m.GetType() {
-	case pb.MsgStorageAppend, pb.MsgStorageAppendResp, pb.MsgStorageApply, pb.MsgStorageApplyResp:
+	if typ := m.GetType(); typ < 0 || raft.IsLocalMsg(typ) {
 		return statusRefused
+	}
+	if !g.isWellFormed(m) {
+		return statusMalformed
+	}
+	switch m.GetType() {
 	case pb.MsgSnap:
 		if raft.IsEmptySnap(m.GetSnapshot()) {
 			return statusMalformed
 		}
 		if !withSnapshot {
 			return statusRefused
+		}
+	case pb.MsgTransferLeader:
+		// Raft would pass it on with the term it came with, and panic over that.
+		if g.node.BasicStatus().RaftState != raft.StateLeader {
+			return statusDropped
 		}
 	case pb.MsgProp:
 		if g.node.BasicStatus().RaftState == raft.StateLeader {
@@ -291,6 +308,7 @@ func (g *Group) Take(w *writer) bool {
 	}
 	w.u32(uint32(len(network)))
 	for _, m := range network {
+		g.noteReads(m)
 		w.message(m)
 	}
 	if appendMsg == nil {
@@ -347,8 +365,14 @@ func (g *Group) append(w *writer, m *pb.Message) {
 		w.u64(snapshot.GetMetadata().GetTerm())
 		w.confState(snapshot.GetMetadata().GetConfState())
 	}
-	w.u32(uint32(len(m.GetEntries())))
-	w.block(m.GetEntries())
+	entries := m.GetEntries()
+	if len(entries) > 0 {
+		g.lastHandedOut = entries[len(entries)-1].GetIndex()
+	} else if !raft.IsEmptySnap(snapshot) {
+		g.lastHandedOut = snapshot.GetMetadata().GetIndex()
+	}
+	w.u32(uint32(len(entries)))
+	w.block(entries)
 }
 
 // Appended says that every append up to and including ticket is durable. Only now may anything that
