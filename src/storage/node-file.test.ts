@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { nodeId } from "../base/brand.ts";
+import { crc32 } from "../base/hash.ts";
 import { decodeUtf8, encodeUtf8 } from "../base/bytes.ts";
 import { type SimDisk, immediateDisk } from "../sim/disk.ts";
 import { SimRandom } from "../sim/sim-random.ts";
@@ -88,7 +89,10 @@ describe("node.json", () => {
 
   it("refuses a format that a newer version wrote, and says so", async () => {
     const { disk } = await written();
-    const text = decodeUtf8(disk.peek(PATH)).replace('"format": 1', '"format": 2');
+    const [was = ""] = decodeUtf8(disk.peek(PATH)).split(',\n  "crc"');
+    const body = was.replace('"format": 1', '"format": 2');
+    const crc = crc32(body).toString(16).padStart(8, "0");
+    const text = `${body},\n  "crc": "${crc}"\n}\n`;
     await disk.remove(PATH);
     await (await disk.open(PATH, "create")).write(0, encodeUtf8(text));
     await expect(NodeFile.open(disk, WHO)).rejects.toMatchObject({
@@ -105,8 +109,9 @@ describe("node.json", () => {
       for (const mask of [1, 4, 128]) {
         const damaged = disk.clone();
         damaged.flip(PATH, at, mask);
-        // Damage to the digit of the format looks like another format; it is refused all the same.
+        // Damage to the digit of the format too: nobody is sent to look for another version.
         await expect(NodeFile.open(damaged, WHO), `byte ${at}`).rejects.toMatchObject({
+          name: "CorruptionError",
           file: PATH,
         });
       }

@@ -136,15 +136,15 @@ function crcText(body: string): string {
 
 function decodeFacts(disk: Disk, bytes: Uint8Array): NodeFileFacts {
   const fields = parse(disk, bytes);
-  // A newer format may have another checksum, so the format is looked at first.
-  const { format } = fields;
-  if (typeof format === "number" && format !== FORMAT) {
-    throw new UnknownFormatError(disk, NODE_FILE, format, FORMAT);
-  }
+  // Every format keeps the checksum as it is: only what matches it is believed about its format.
   const text = decodeUtf8(bytes);
   const crc = CRC_FIELD.exec(text);
   if (crc === null || crc[1] !== crcText(text.slice(0, crc.index))) {
     throw new CorruptionError(disk, NODE_FILE, 0, "the text does not match its checksum");
+  }
+  const { format } = fields;
+  if (typeof format === "number" && format !== FORMAT) {
+    throw new UnknownFormatError(disk, NODE_FILE, format, FORMAT);
   }
   const facts = readFacts(fields);
   if (facts === null) throw new CorruptionError(disk, NODE_FILE, 0, "a field is missing or wrong");
