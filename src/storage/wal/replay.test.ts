@@ -65,6 +65,16 @@ describe("the content of a log", () => {
   });
 
   it.each<readonly [string, Content, string]>([
+    [
+      "the beginning of what is committed, and no more",
+      { hard: HARD, entries: entriesFrom(2, 1, ["a", "b"]) },
+      "entry 4 is dropped although it was settled",
+    ],
+    [
+      "a snapshot of what was long before",
+      { hard: HARD, mark: { kind: "installed", index: 3, term: 1, confState: FOUNDERS } },
+      "takes the place of entries settled up to 4",
+    ],
     ["a gap", { hard: HARD, entries: entriesFrom(8, 2, ["x"]) }, "a gap"],
     [
       "a committed entry written over",

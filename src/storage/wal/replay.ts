@@ -82,6 +82,9 @@ export class Replay {
     if (carried) return null;
     const last = this.entries.lastIndex;
     if (mark.kind !== "local") {
+      if (mark.index < this.#settled) {
+        return `a snapshot at index ${mark.index} takes the place of entries settled up to ${this.#settled}`;
+      }
       this.entries.restartBehind(mark.index);
       this.#settled = Math.max(this.#settled, mark.index);
     } else if (last !== null && mark.index > last) {
@@ -102,6 +105,11 @@ export class Replay {
     }
     const last = this.entries.lastIndex;
     const first = span.entries[0]?.index;
+    const end = span.entries.at(-1)?.index ?? 0;
+    // The same ones once more, and behind them settled ones that would be dropped.
+    if (first !== undefined && last !== null && end < Math.min(last, this.#settled)) {
+      return `entry ${end + 1} is dropped although it was settled`;
+    }
     if (!this.entries.add(span)) return `entry ${first} stands behind entry ${last}: a gap`;
     this.#batchLast = Math.max(this.#batchLast, span.entries.at(-1)?.index ?? 0);
     return null;
