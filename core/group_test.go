@@ -344,6 +344,24 @@ func TestALeaderWithoutAQuorumStepsDown(t *testing.T) {
 	}
 }
 
+// Without PreVote the node would have counted its term up behind the cut, and end the leader's with it.
+func TestANodeThatComesBackDoesNotThrowOutALeaderThatWorks(t *testing.T) {
+	c := newCluster(t, 1, 2, 3)
+	c.elect(1)
+	term := c.hosts[1].group.node.BasicStatus().HardState.GetTerm()
+	c.cut[3] = true
+	c.tick(50)
+	delete(c.cut, 3)
+	c.tick(25)
+	for _, id := range c.ids() {
+		status := c.hosts[id].group.node.BasicStatus()
+		if status.Lead != 1 || status.HardState.GetTerm() != term {
+			t.Errorf("node %d follows %d in term %d, want 1 in term %d",
+				id, status.Lead, status.HardState.GetTerm(), term)
+		}
+	}
+}
+
 func TestOpenRefusesASnapshotBeforeTheLog(t *testing.T) {
 	w := &writer{}
 	w.u64(1)
