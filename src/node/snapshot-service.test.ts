@@ -1,0 +1,97 @@
+import { describe, expect, test } from "vitest";
+import { must } from "../base/assert.ts";
+import { Machine } from "../fsm/machine.ts";
+import type { SimDisk } from "../sim/disk.ts";
+import { FOUNDERS, encodeEntries, entriesFrom, storageWorld } from "../sim/storage-world.ts";
+import { EventLog } from "../storage/events/event-log.ts";
+import { createStorage, recover } from "../storage/recovery.ts";
+import type { Log } from "../storage/wal/log.ts";
+import { SnapshotService } from "./snapshot-service.ts";
+import type { Input } from "./steps.ts";
+
+const POINT = { index: 6, term: 1, confState: FOUNDERS };
+
+interface Node {
+  readonly disk: SimDisk;
+  readonly log: Log;
+  readonly inputs: readonly Input[];
+  readonly take: () => Promise<void>;
+}
+
+/** A node's storage with six entries in its log, an event in memory, and the state they lead to. */
+async function openNode(): Promise<Node> {
+  const { clock, disk, logger, options } = storageWorld(1);
+  await createStorage({ ...options, founding: { ...POINT, index: 1 } });
+  const { log, snapshots: store } = await recover(options);
+  const entries = encodeEntries(entriesFrom(2, 1, ["a", "b", "c", "d", "e"]));
+  await log.append({ hardState: { term: 1, vote: 1, commit: 6 }, mark: null, entries });
+  const onFailure = (error: Error): void => {
+    throw error;
+  };
+  const events = await EventLog.open({ disk, logger, replayFrom: 1, onFailure });
+  events.append([{ index: 3, text: '{"index":3,"what":"happened"}' }], POINT.index);
+  const machine = Machine.empty();
+  for (let index = 1; index <= POINT.index; index++) machine.applyEmpty(index, 1);
+  const inputs: Input[] = [];
+  const service = new SnapshotService({
+    clusterId: options.clusterId,
+    clock,
+    logger,
+    store,
+    log,
+    events,
+    enqueue: (input) => void inputs.push(input),
+    send: () => undefined,
+    appliedIndex: () => machine.appliedIndex,
+    onFailure,
+  });
+  const effect = { kind: "take-snapshot", point: POINT, view: machine.view() } as const;
+  return { disk, log, inputs, take: () => service.take(effect) };
+}
+
+/** Lets everything happen that waits for nothing but its turn. */
+async function settle(): Promise<void> {
+  for (let n = 0; n < 20; n++) await new Promise((go) => setImmediate(go));
+}
+
+function vouches(log: Log): boolean {
+  return log.marks.some(({ index }) => index === POINT.index);
+}
+
+describe("a snapshot of the node's own state", () => {
+  test("is vouched for by the log when its file is on the disk, and not before", async () => {
+    const { disk, inputs, log, take } = await openNode();
+    const goOn = disk.hang({ operation: "sync", path: /^snapshots\// });
+    const taking = take();
+    await settle();
+    expect(vouches(log)).toBe(false);
+    expect(inputs).toEqual([]);
+    goOn();
+    await taking;
+    expect(vouches(log)).toBe(true);
+    expect(inputs).toEqual([{ kind: "snapshot-taken", point: POINT }]);
+  });
+
+  test("is told to the core when the log's mark is on the disk, and not before", async () => {
+    const { disk, inputs, take } = await openNode();
+    const goOn = disk.hang({ operation: "write", path: /^wal\/.*\.wal$/ });
+    const taking = take();
+    await settle();
+    expect(inputs).toEqual([]);
+    goOn();
+    await taking;
+    expect(inputs).toHaveLength(1);
+  });
+
+  test("is begun when the events up to it are on the disk: no replay would make them again", async () => {
+    const { disk, take } = await openNode();
+    const goOn = disk.hang({ operation: "sync", path: /^events\// });
+    const taking = take();
+    await settle();
+    expect(await disk.list("snapshots")).toEqual([]);
+    goOn();
+    await taking;
+    const [file] = await disk.list("snapshots");
+    expect(must(file, "the snapshot's file")).toMatch(/\.snap$/);
+  });
+});
