@@ -71,6 +71,16 @@ async function overwrite(
   await file.close();
 }
 
+/** Opens the log and appends one batch for each text, from entry 3 on. */
+async function appendAll(disk: SimDisk, texts: readonly string[]): Promise<void> {
+  const { log } = await openLog(storageWorld(2, disk).options);
+  for (const [at, text] of texts.entries()) {
+    const entries = encodeEntries(entriesFrom(3 + at, 1, [text]));
+    await log.append({ hardState: null, mark: null, entries });
+  }
+  await log.close();
+}
+
 /** As if this sector of the last batch had never been written. */
 function unwrite({ disk, last }: Written, sector: number): Promise<void> {
   return overwrite(disk, FIRST, last + sector * SECTOR_BYTES, new Uint8Array(SECTOR_BYTES));
@@ -240,5 +250,26 @@ describe("the end of the log", () => {
     await createLog(foreign.options, { term: 1, vote: 0, commit: 1 }, founding);
     await overwrite(other.disk, FIRST, 0, foreign.disk.peek(FIRST));
     expect(await refusal(other.disk)).toMatchObject({ file: FIRST });
+  });
+
+  it("is damage where the file was cut, though nothing that is known to be synced is gone", async () => {
+    // Right behind a batch: what is left looks like a log that was never written on.
+    const log = await written(false);
+    log.disk.truncate(FIRST, log.last);
+    expect(await refusal(log.disk)).toMatchObject({ file: FIRST, offset: log.last });
+  });
+
+  it("is not fooled by an older batch of the same number in the same place", async () => {
+    const { disk, last } = await written(false);
+    await overwrite(disk, FIRST, last, new Uint8Array(3 * SECTOR_BYTES));
+    const [lost, kept] = [disk.clone(), disk.clone()];
+    await appendAll(lost, ["lost"]);
+    await appendAll(kept, ["kept", "and more"]);
+    expect((await reopen(kept.clone())).texts).toEqual(["short", "kept", "and more"]);
+    // The disk forgets that the place was written again: only the batch behind it can tell.
+    await overwrite(kept, FIRST, last, lost.peek(FIRST).subarray(last, last + SECTOR_BYTES));
+    const error = await refusal(kept);
+    expect(error).toMatchObject({ file: FIRST, offset: last + SECTOR_BYTES });
+    expect(error.message).toContain("does not follow from the batch before it");
   });
 });
