@@ -279,28 +279,32 @@ describe("the log", () => {
     expect(found.marks.length).toBeLessThan(2 * MARKS_CARRIED_MAX);
   });
 
-  it("refuses everything after a write that failed, and tries nothing again", async () => {
-    const world = await foundedLog();
-    await world.log.append(record(entriesFrom(2, 1, ["a"])));
-    world.disk.failNext({ operation: "write", path: /wal$/ }, "EIO");
-    const appends = [3, 4, 5].map((index) =>
-      world.log.append(record(entriesFrom(index, 1, ["b"]))),
-    );
-    const results = await Promise.allSettled(appends);
-    expect(results.map(({ status }) => status)).toEqual(["rejected", "rejected", "rejected"]);
-    expect(world.log.failure).toMatchObject({ name: "DiskError", code: "EIO" });
-    const { operations } = world.disk;
-    await expect(world.log.append(record(entriesFrom(6, 1, ["c"])))).rejects.toBe(
-      world.log.failure,
-    );
-    await expect(world.log.release(1)).rejects.toBe(world.log.failure);
-    await expect(world.log.markSynced()).rejects.toBe(world.log.failure);
-    await world.log.close();
-    expect(world.disk.operations).toBe(operations);
-    // What was acknowledged is there; of the rest, at most what was under way.
-    const found = await reopened({ ...world, disk: world.disk.crash(new SimRandom(1)) });
-    expect(found.list.map(({ index }) => index)).toEqual(found.lastIndex === 2 ? [2] : [2, 3]);
-  });
+  // Also where the place is taken already: a file system that copies on write needs room for it again.
+  it.each(["EIO", "ENOSPC"] as const)(
+    "refuses everything after a write that failed with %s, and tries nothing again",
+    async (code) => {
+      const world = await foundedLog();
+      await world.log.append(record(entriesFrom(2, 1, ["a"])));
+      world.disk.failNext({ operation: "write", path: /wal$/ }, code);
+      const appends = [3, 4, 5].map((index) =>
+        world.log.append(record(entriesFrom(index, 1, ["b"]))),
+      );
+      const results = await Promise.allSettled(appends);
+      expect(results.map(({ status }) => status)).toEqual(["rejected", "rejected", "rejected"]);
+      expect(world.log.failure).toMatchObject({ name: "DiskError", code });
+      const { operations } = world.disk;
+      await expect(world.log.append(record(entriesFrom(6, 1, ["c"])))).rejects.toBe(
+        world.log.failure,
+      );
+      await expect(world.log.release(1)).rejects.toBe(world.log.failure);
+      await expect(world.log.markSynced()).rejects.toBe(world.log.failure);
+      await world.log.close();
+      expect(world.disk.operations).toBe(operations);
+      // What was acknowledged is there; of the rest, at most what was under way.
+      const found = await reopened({ ...world, disk: world.disk.crash(new SimRandom(1)) });
+      expect(found.list.map(({ index }) => index)).toEqual(found.lastIndex === 2 ? [2] : [2, 3]);
+    },
+  );
 
   it("fails likewise when the next segment, a folder or the sync record cannot be written", async () => {
     const targets = [
