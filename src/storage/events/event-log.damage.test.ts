@@ -176,6 +176,42 @@ describe("a damaged folder of events", () => {
     expect((await readAll(log)).indexes).toEqual(ALL);
   });
 
+  it("gives what stands before such damage once, wherever in the file it is", async () => {
+    const disk = await writtenFolder();
+    const path = must(disk.files[1], "file");
+    const { log: peer } = await open(disk.clone(), LAST);
+    for (let at = 0; at < disk.peek(path).length; at += 7) {
+      const damaged = disk.clone();
+      const { log } = await open(damaged, LAST);
+      expect((await readAll(log)).indexes).toEqual(ALL);
+      damaged.flip(path, at, 1);
+      const { indexes } = await readAll(log);
+      const [gap] = log.gaps();
+      const isThere = (index: number): boolean =>
+        gap === undefined || index < gap.from || index > gap.to;
+      expect(indexes, `byte ${at}`).toEqual(ALL.filter(isThere));
+      if (gap === undefined) continue;
+      await log.fill(gap, must(peer.serve(gap.from - 1, gap.to), "the peer's events"));
+      expect((await readAll(log)).indexes, `byte ${at}`).toEqual(ALL);
+    }
+  });
+
+  it("ends the file that is being written when that turns out damaged, and mends it", async () => {
+    const disk = await writtenFolder();
+    const { log: peer } = await open(disk.clone(), LAST);
+    const { log } = await open(disk, LAST);
+    const path = must(
+      disk.files.find((file) => /events.[0-9a-f]{16}\.ndjson$/.test(file)),
+      "the current file",
+    );
+    disk.flip(path, 5, 1);
+    expect((await readAll(log)).holes).toBe(1);
+    const [gap] = log.gaps();
+    const { from, to } = must(gap, "a gap");
+    await log.fill({ from, to }, must(peer.serve(from - 1, to), "the peer's events"));
+    expect((await readAll(log)).indexes).toEqual(ALL);
+  });
+
   it("keeps the damaged file for people to look at", async () => {
     const disk = await writtenFolder();
     const [path] = disk.files;

@@ -38,8 +38,9 @@ export class PageBuilder {
     return this.#isFull;
   }
 
-  get isEmpty(): boolean {
-    return this.#events.length === 0;
+  /** Of the last event taken; null if there is none. */
+  get lastIndex(): number | null {
+    return this.#events.at(-1)?.index ?? null;
   }
 
   /** Takes an event if there is room. A first event is taken however long it is. */

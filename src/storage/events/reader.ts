@@ -66,7 +66,9 @@ export class EventReader {
       const progress = await this.#readFile(page, from);
       if (progress === null) break;
       lookups = progress.kind === "again" ? lookups + 1 : 0;
-      if (progress.kind === "read") from = progress.through + 1;
+      // What was read of a file before its damage was met is good, and is on the page.
+      from =
+        progress.kind === "read" ? progress.through + 1 : Math.max(from, (page.lastIndex ?? 0) + 1);
     }
     // An answer has no hole inside: what lies behind one is for the next question.
     return page.isFull || from > first ? page.finish(from - 1) : { kind: "missing" };
@@ -134,12 +136,13 @@ export class EventReader {
 
   async #reportDamage(source: Source, damage: Damage): Promise<void> {
     if (source.sealed !== null) return this.#repair(source.sealed);
-    // The current file is mended at the next start.
-    this.#options.logger.warn("the current file of events is damaged", {
+    this.#options.logger.warn("the current file of events is damaged, and is ended here", {
       file: source.path,
       offset: damage.offset,
       what: damage.what,
     });
+    // From then on it is a sealed file like the others, and is mended like them.
+    await this.#options.writer.retire(source.path);
   }
 
   /** One repair at a time, and each file once. */

@@ -43,7 +43,8 @@ interface Waiter {
 type Task =
   | { readonly kind: "write"; readonly lines: readonly EventLine[]; readonly through: number }
   | ({ readonly kind: "sync" } & Waiter)
-  | ({ readonly kind: "jump"; readonly to: number } & Waiter);
+  | ({ readonly kind: "jump"; readonly to: number } & Waiter)
+  | ({ readonly kind: "retire"; readonly path: string } & Waiter);
 
 export class EventWriter {
   readonly #options: EventWriterOptions;
@@ -97,6 +98,11 @@ export class EventWriter {
     return this.#request((waiter) => ({ kind: "jump", to, ...waiter }));
   }
 
+  /** The file at `path` is written to no longer, if it still is: the next one begins behind it. */
+  retire(path: string): Promise<void> {
+    return this.#request((waiter) => ({ kind: "retire", path, ...waiter }));
+  }
+
   /** Resolves when the current file is not being renamed. */
   get settled(): Promise<void> {
     return this.#sealing;
@@ -140,7 +146,8 @@ export class EventWriter {
     if (task.kind === "write") return this.#writeBatch();
     // A request stays in the list until it is done, so that a failure reaches it.
     if (task.kind === "jump") await this.#carryOutJump(task.to);
-    else await this.#current.mark();
+    else if (task.kind === "sync") await this.#current.mark();
+    else if (this.#current.path === task.path) await this.#startBehind(this.#current.through);
     this.#tasks.shift();
     task.resolve();
   }
