@@ -30,24 +30,42 @@ export interface Answer {
   readonly body: any;
 }
 
+/** Where a node keeps its data and listens. */
+export interface Place {
+  readonly data: string;
+  readonly http: string;
+  readonly peer: string;
+  /** A command that starts the program given behind it: in another namespace, say. */
+  readonly launcher?: readonly string[];
+}
+
 export class ServerProcess {
   readonly id: number;
   readonly data: string;
   readonly http: string;
   readonly peer: string;
   readonly #args: readonly string[];
+  readonly #launcher: readonly string[];
   #child: ChildProcess | null = null;
   #log = "";
   exitCode: number | null = null;
   /** Added to the environment of the next start. */
   env: Readonly<Record<string, string>> = {};
 
-  constructor(id: number, data: string, http: string, peer: string, args: readonly string[]) {
+  constructor(
+    id: number,
+    data: string,
+    http: string,
+    peer: string,
+    args: readonly string[],
+    launcher: readonly string[] = [],
+  ) {
     this.id = id;
     this.data = data;
     this.http = http;
     this.peer = peer;
     this.#args = args;
+    this.#launcher = launcher;
   }
 
   /** Everything it wrote to standard output and error, over all its lives. */
@@ -74,10 +92,8 @@ export class ServerProcess {
       ...extra,
     ];
     const env = { ...process.env, ...this.env };
-    const child = spawn(process.execPath, [MAIN, ...args], {
-      env,
-      stdio: ["ignore", "pipe", "pipe"],
-    });
+    const [program = "", ...rest] = [...this.#launcher, process.execPath, MAIN, ...args];
+    const child = spawn(program, rest, { env, stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
     this.exitCode = null;
     const collect = (chunk: Buffer): void => void (this.#log += chunk.toString());
@@ -114,8 +130,10 @@ export class ServerProcess {
     path: string,
     body?: unknown,
     headers: Record<string, string> = {},
+    signal?: AbortSignal,
   ): Promise<Answer> {
     const init: RequestInit = { method, headers: { ...headers } };
+    if (signal !== undefined) init.signal = signal;
     if (body !== undefined) {
       init.body = typeof body === "string" ? body : JSON.stringify(body);
       init.headers = { "content-type": "application/json", ...headers };
@@ -139,9 +157,9 @@ export class ServerProcess {
   }
 
   /** Null where the node does not answer. */
-  async status(): Promise<ClusterStatus | null> {
+  async status(signal?: AbortSignal): Promise<ClusterStatus | null> {
     try {
-      const { status, body } = await this.get("/api/v1/cluster");
+      const { status, body } = await this.request("GET", "/api/v1/cluster", undefined, {}, signal);
       return status === 200 ? body : null;
     } catch {
       return null; // it is down, or not up yet: the caller waits on this condition
@@ -166,27 +184,28 @@ export class ProcessCluster {
   /** The value of --initial-cluster. */
   readonly initial: string;
 
+  /** On loopback, in a temporary folder. */
   static async make(size: number, args: readonly string[] = []): Promise<ProcessCluster> {
     const ports = await freePorts(size * 2);
-    return new ProcessCluster(size, ports, args);
+    const folder = mkdtempSync(join(tmpdir(), "raft3d-system-"));
+    const places = Array.from({ length: size }, (_, i) => ({
+      data: join(folder, `node-${i + 1}`),
+      http: `127.0.0.1:${ports[i]}`,
+      peer: `127.0.0.1:${ports[size + i]}`,
+    }));
+    return new ProcessCluster(folder, places, args);
   }
 
-  private constructor(size: number, ports: readonly number[], args: readonly string[]) {
-    this.folder = mkdtempSync(join(tmpdir(), "raft3d-system-"));
-    const ids = Array.from({ length: size }, (_, i) => i + 1);
-    const peer = (id: number): string => `127.0.0.1:${ports[size + id - 1]}`;
-    const initial = ids.map((id) => `${id}=${peer(id)}`).join(",");
+  /** The folder goes when the cluster does. */
+  constructor(folder: string, places: readonly Place[], args: readonly string[] = []) {
+    this.folder = folder;
+    const initial = places.map(({ peer }, i) => `${i + 1}=${peer}`).join(",");
     this.initial = initial;
-    this.servers = ids.map(
-      (id) =>
-        new ServerProcess(
-          id,
-          join(this.folder, `node-${id}`),
-          `127.0.0.1:${ports[id - 1]}`,
-          peer(id),
-          // Small segments start faster; their size has tests of its own.
-          ["--initial-cluster", initial, "--segment-mib", "2", ...args],
-        ),
+    // Small segments start faster; their size has tests of its own.
+    const all = ["--initial-cluster", initial, "--segment-mib", "2", ...args];
+    this.servers = places.map(
+      ({ data, http, launcher, peer }, i) =>
+        new ServerProcess(i + 1, data, http, peer, all, launcher),
     );
     clusters.add(this);
   }
