@@ -160,20 +160,18 @@ export class Fleet {
     for (const { id } of this.servers) this.start(id);
   }
 
-  /** What the nodes say; null for those who do not answer soon. */
+  /** What the nodes say that run; null for those who do not answer soon. */
   statuses(): Promise<readonly (ClusterStatus | null)[]> {
-    return Promise.all(
-      this.servers.map((server) =>
-        this.#down.has(server.id) ? null : server.status(AbortSignal.timeout(STATUS_MS)),
-      ),
-    );
+    const running = this.servers.filter(({ id }) => !this.#down.has(id));
+    return Promise.all(running.map((server) => server.status(AbortSignal.timeout(STATUS_MS))));
   }
 
   /** The leader of the highest term that anybody knows of; null if nobody knows one. */
   async leader(): Promise<number | null> {
-    const known = (await this.statuses()).filter((status) => status?.leader_id != null);
-    const newest = known.toSorted((a, b) => (b?.term ?? 0) - (a?.term ?? 0))[0];
-    return newest?.leader_id ?? null;
+    const known = (await this.statuses()).flatMap((status) =>
+      status === null || status.leader_id === null ? [] : [status],
+    );
+    return known.toSorted((a, b) => b.term - a.term)[0]?.leader_id ?? null;
   }
 
   async waitReady(id: number, boundMs = 30_000): Promise<void> {

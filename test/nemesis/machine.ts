@@ -22,28 +22,33 @@ export interface Machine {
   readonly notes: readonly string[];
 }
 
-/** Runs this program again in namespaces of its own; null where that cannot be had, or is there already. */
-export async function enterNamespaces(): Promise<number | null> {
-  if (process.env[INSIDE] !== undefined || process.platform !== "linux") return null;
+/** The folder of the program that started this one in its namespaces; null in that program. */
+export function folderInside(): string | null {
+  return process.env[INSIDE] ?? null;
+}
+
+/** Runs this program again in namespaces of its own; null where they cannot be had. */
+export async function runInside(folder: string): Promise<number | null> {
+  if (process.platform !== "linux") return null;
   const root = process.getuid?.() === 0 ? [] : ["--user", "--map-root-user"];
   const flags = [...root, "--mount", "--net", "--pid", "--fork", "--mount-proc"];
   if (spawnSync("unshare", [...flags, "ip", "link", "set", "lo", "up"]).status !== 0) return null;
   const self = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
   const child = spawn("unshare", [...flags, "--kill-child", "--", ...self], {
     stdio: "inherit",
-    env: { ...process.env, [INSIDE]: "1" },
+    env: { ...process.env, [INSIDE]: folder },
   });
-  // The first process of a process namespace gets no signal of the terminal's by default.
-  const forward = (signal: NodeJS.Signals): void => void child.kill(signal);
-  process.on("SIGINT", forward);
-  process.on("SIGTERM", forward);
+  // Everything inside ends with the first process there, however many nodes are stopped or hang.
+  const end = (): void => void child.kill("SIGKILL");
+  process.on("SIGINT", end);
+  process.on("SIGTERM", end);
   const [code] = (await once(child, "close")) as [number | null];
   return code ?? 1;
 }
 
 /** Prepares the machine for runs; `folder` takes what is built. */
 export function prepareMachine(folder: string): Machine {
-  const hasNamespaces = process.env[INSIDE] !== undefined;
+  const hasNamespaces = folderInside() !== null;
   const notes: string[] = [];
   if (!hasNamespaces) notes.push("no namespaces here: no network faults, and no full disk");
   else {
@@ -70,7 +75,16 @@ function compile(
 ): string | null {
   if (process.platform !== "linux") return null;
   const from = fileURLToPath(new URL(`native/${source}`, import.meta.url));
-  const done = spawnSync("cc", ["-O2", "-Wall", "-Wextra", "-Werror", "-o", target, from, ...flags]);
+  const done = spawnSync("cc", [
+    "-O2",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-o",
+    target,
+    from,
+    ...flags,
+  ]);
   if (done.error !== undefined) return null; // there is no cc
   if (done.status !== 0) notes.push(`${source} does not compile: ${done.stderr.toString()}`);
   return done.status === 0 ? target : null;

@@ -25,7 +25,12 @@ export type Step =
       readonly target: Target;
       readonly holdMs: number;
     }
-  | { readonly kind: "loss"; readonly loss: number; readonly twice: number; readonly holdMs: number }
+  | {
+      readonly kind: "loss";
+      readonly loss: number;
+      readonly twice: number;
+      readonly holdMs: number;
+    }
   | {
       readonly kind: "delay";
       readonly delay: number;
