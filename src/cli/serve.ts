@@ -11,6 +11,7 @@ import { FolderLockedError, lockFolder } from "../env/node/folder-lock.ts";
 import { type LogLevel, nodeLogger } from "../env/node/logger.ts";
 import { nodeNetwork } from "../env/node/network.ts";
 import { readPackageFile } from "../env/node/package-file.ts";
+import { killSelf } from "../env/node/process.ts";
 import { nodeRandom } from "../env/node/random.ts";
 import { onStopSignal } from "../env/node/signals.ts";
 import { createServer } from "../http/server.ts";
@@ -99,6 +100,8 @@ async function run(options: ServeOptions, env: Env): Promise<number> {
     connect: (facts, handlers) => peerTransport(options, env, facts, handlers),
     onFatal: (error) => {
       logger.error(error.message, { reason: error.reason, exit: error.exitCode });
+      // A thread waits for that disk, and an orderly end would wait for the thread.
+      if (error.reason === "disk-stalled") killSelf();
       end(error.exitCode);
     },
   });

@@ -90,6 +90,14 @@ export function exit(code: number): void {
   process.stdout.write("", () => process.stderr.write("", () => process.exit(code)));
 }
 
+/**
+ * Ends this process and waits for nothing. `exit` waits for the threads, and one that hangs in a system
+ * call keeps the process, its ports and its lock for as long as it hangs.
+ */
+export function killSelf(): void {
+  process.kill(process.pid, "SIGKILL");
+}
+
 export interface ChildEnd {
   /** Null if a signal ended it. */
   readonly code: number | null;
