@@ -18,7 +18,12 @@ const HAS_DSYNC = O_DSYNC !== undefined;
 
 const KNOWN: readonly DiskErrorCode[] = ["ENOENT", "EEXIST", "ENOSPC", "EIO", "EACCES"];
 
-function diskError(operation: string, path: string, cause: NodeJS.ErrnoException): DiskError {
+/** What the system said about a path, as the error that everybody above knows. */
+export function diskError(
+  operation: string,
+  path: string,
+  cause: NodeJS.ErrnoException,
+): DiskError {
   const known = KNOWN.find((code) => code === cause.code);
   const full = cause.code === "EDQUOT" ? "ENOSPC" : undefined;
   return new DiskError(known ?? full ?? "EOTHER", operation, path, cause.message);

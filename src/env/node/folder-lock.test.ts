@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { DiskError } from "../disk.ts";
 import { FolderLockedError, lockFolder } from "./folder-lock.ts";
 
 describe("the lock of a data directory", () => {
@@ -36,6 +37,13 @@ describe("the lock of a data directory", () => {
     child.kill("SIGKILL");
     await once(child, "close");
     lockFolder(folder).release();
+  });
+
+  test("a disk that does not let it be taken is the disk's failure, and not a bug", () => {
+    writeFileSync(join(folder, "file"), "");
+    const below = join(folder, "file", "data");
+    expect(() => lockFolder(below)).toThrow(DiskError);
+    expect(() => lockFolder(below)).toThrow(`lock ${below}: ENOTDIR`);
   });
 
   test("a living process that has been given a dead holder's pid does not keep the lock", () => {

@@ -8,6 +8,7 @@
 import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import { join } from "node:path";
+import { diskError } from "./disk.ts";
 
 const LOCK = "lock";
 
@@ -25,14 +26,26 @@ export class FolderLockedError extends Error {
   override readonly name = "FolderLockedError";
 }
 
-/** Takes the lock of `folder`, or throws FolderLockedError with a sentence for people. */
+/**
+ * Takes the lock of `folder`, or throws FolderLockedError with a sentence for people; a DiskError where
+ * the disk does not let it: it is full, or belongs to somebody else.
+ */
 export function lockFolder(folder: string): { release(): void } {
+  try {
+    return takeLock(folder);
+  } catch (error) {
+    const { syscall } = error as NodeJS.ErrnoException;
+    throw syscall === undefined ? error : diskError("lock", folder, error as Error);
+  }
+}
+
+function takeLock(folder: string): { release(): void } {
   fs.mkdirSync(folder, { recursive: true });
   const mine: Holder = { ...identify(process.pid), token: randomBytes(8).toString("hex") };
   const own = join(folder, `${LOCK}.${process.pid}.${mine.token}`);
   const lock = join(folder, LOCK);
-  fs.writeFileSync(own, `${JSON.stringify(mine)}\n`, { flag: "wx" });
   try {
+    fs.writeFileSync(own, `${JSON.stringify(mine)}\n`, { flag: "wx" });
     // Each round removes a dead holder's file, so a few rounds are enough; more means a crowd.
     for (let round = 0; round < 5; round++) {
       if (tryLink(own, lock)) return { release: () => release(lock, mine.token) };
