@@ -127,12 +127,12 @@ export class Fleet {
     for (const server of this.servers) {
       if (server.isRunning || this.#down.has(server.id)) continue;
       this.#down.add(server.id);
-      const reason = reasonOf(server.exitCode);
+      const last = server.log.trimEnd().split("\n").at(-1) ?? "";
+      const reason = reasonOf(server.exitCode, last);
       if (reason !== null && (this.#allowed.get(reason) ?? 0) > 0) {
         this.ends.set(reason, (this.ends.get(reason) ?? 0) + 1);
         continue;
       }
-      const last = server.log.trimEnd().split("\n").at(-1) ?? "";
       this.#report(`node ${server.id} ended itself with ${server.exitCode}: ${last}`);
     }
   }
@@ -235,7 +235,9 @@ export class Fleet {
   }
 }
 
-function reasonOf(code: number | null): FatalReason | null {
+/** Null: no reason that a node may have. A node whose disk hangs can only kill itself. */
+function reasonOf(code: number | null, lastLine: string): FatalReason | null {
+  if (code === null) return lastLine.includes('"reason":"disk-stalled"') ? "disk-stalled" : null;
   const found = Object.entries(EXIT_CODES).find(([, one]) => one === code);
   return found === undefined ? null : (found[0] as FatalReason);
 }

@@ -5,6 +5,7 @@
 //
 // A seed gives the same plan and the same choices; what the machine makes of them differs each time.
 
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -96,6 +97,13 @@ function tellCounts(counts: ReadonlyMap<string, number>): void {
   }
 }
 
+function judge(history: string): Promise<string | null> {
+  const { stdout, stderr } = spawnSync("/tmp/nm-judge", { input: history, maxBuffer: 1 << 28 });
+  const verdict = JSON.parse(stdout.toString() || JSON.stringify({ verdict: stderr.toString() }));
+  say(JSON.stringify(verdict).slice(0, 300));
+  return Promise.resolve(verdict.verdict === "ok" ? null : JSON.stringify(verdict));
+}
+
 async function runRounds(options: Options, folder: string): Promise<number> {
   const machine = prepareMachine(folder);
   for (const note of machine.notes) say(`note: ${note}`);
@@ -110,7 +118,7 @@ async function runRounds(options: Options, folder: string): Promise<number> {
     announce(plan);
     const keepIn = join(tmpdir(), `raft3d-nemesis-failed-${seed}`);
     const place = { folder: join(folder, `round-${n}`), keepIn };
-    const result = await playRound(plan, { machine, ...place, judge: () => Promise.resolve(null) });
+    const result = await playRound(plan, { machine, ...place, judge });
     tell(result);
     for (const [what, times] of result.counts) totals.set(what, (totals.get(what) ?? 0) + times);
     if (result.violations.length === 0) held += 1;

@@ -8,7 +8,7 @@ import { type ClusterStatus, type ServerProcess, until } from "../system/process
 import type { Fleet } from "./fleet.ts";
 import type { Kept, Shop } from "./shop.ts";
 
-interface Farm {
+export interface Farm {
   readonly printers: readonly { readonly id: string | number; readonly company: string }[];
   readonly filaments: readonly Spool[];
   readonly print_jobs: readonly Job[];
@@ -66,7 +66,7 @@ async function farmAt(server: ServerProcess): Promise<Farm> {
 }
 
 /** Weight is conserved: what a spool lacks was printed, and what is reserved is asked for. */
-function wrongSums({ filaments, print_jobs: jobs }: Farm): readonly string[] {
+export function wrongSums({ filaments, print_jobs: jobs }: Farm): readonly string[] {
   return filaments.flatMap((spool) => {
     const own = jobs.filter((job) => String(job.filament_id) === String(spool.id));
     // A deleted spool's id may be taken again: jobs of the old one are over and stay.
@@ -92,8 +92,13 @@ function wrongSums({ filaments, print_jobs: jobs }: Farm): readonly string[] {
   });
 }
 
+interface Told {
+  readonly kept: readonly Kept[];
+  readonly deleted: ReadonlySet<string>;
+}
+
 /** What was acknowledged is there, unless somebody asked to delete it; nothing is there twice. */
-function wrongObjects(farm: Farm, { deleted, kept }: Shop): readonly string[] {
+export function wrongObjects(farm: Farm, { deleted, kept }: Told): readonly string[] {
   const markers = {
     printers: farm.printers.map(({ company, id }) => [String(id), company] as const),
     filaments: farm.filaments.map(({ color, id }) => [String(id), color] as const),
