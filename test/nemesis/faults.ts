@@ -10,6 +10,8 @@ import type { FaultKind, Step, Target } from "./plan.ts";
 import type { Shop } from "./shop.ts";
 import { type Link, WHOLE } from "./wire.ts";
 
+/** Ends a wait that would last for ever: it is what the wait is for that fails, not the clock. */
+const BOUND_MS = 60_000;
 /** A disk that hangs ends its node after 10 s; more is a violation. */
 const STALLED_MS_MAX = 20_000;
 /** A rolling restart hands leadership over; a client that asks on hears an answer within this. */
@@ -171,13 +173,13 @@ async function killedInstall(scene: Scene, { pick, times }: Of<"killed-install">
     await outrun(scene, id);
     const [begun, done] = [seen(RECEIVING), seen(REPLACED)];
     fleet.start(id);
-    await until("a snapshot is on its way", () => seen(RECEIVING) > begun, 30_000);
+    await until("a snapshot is on its way", () => seen(RECEIVING) > begun, BOUND_MS);
     await fleet.stop(id, "SIGKILL");
     count(scene, seen(REPLACED) === done ? "installs cut short" : "kills behind an install");
   }
   fleet.start(id);
   const writes = shop.writes;
-  await until("writes go on", () => shop.writes > writes, 30_000);
+  await until("writes go on", () => shop.writes > writes, BOUND_MS);
 }
 
 /** Waits until no node's log reaches back to where this one is. */
@@ -192,7 +194,7 @@ async function outrun({ fleet, shop }: Scene, id: number): Promise<void> {
       await shop.churn();
       return taken().every((now, at) => now >= before[at]! + 2);
     },
-    60_000,
+    BOUND_MS,
   );
 }
 
@@ -209,7 +211,7 @@ async function wipedFolder(scene: Scene, { pick }: Of<"wiped-folder">): Promise<
   renameSync(server.data, aside);
   await fleet.allowing("refused-by-cluster", async () => {
     fleet.start(id);
-    await until(`node ${id} has ended`, () => fleet.isDown(id), 30_000);
+    await until(`node ${id} has ended`, () => fleet.isDown(id), BOUND_MS);
   });
   const code = server.exitCode;
   if (code !== EXIT_CODES["refused-by-cluster"] || !server.log.includes("data-replaced")) {
@@ -307,7 +309,7 @@ async function deadDisk(scene: Scene, { target }: Of<"dead-disk">): Promise<void
   await fleet.allowing("disk-stalled", async () => {
     shim.hang();
     const wrote = (): boolean => shim.counts().hung > hung;
-    await until("the disk hangs", () => wrote() || fleet.isDown(id), 30_000);
+    await until("the disk hangs", () => wrote() || fleet.isDown(id), BOUND_MS);
     const began = performance.now();
     while (!fleet.isDown(id) && performance.now() - began < STALLED_MS_MAX) await sleep(50);
     if (!fleet.isDown(id)) {
@@ -328,11 +330,11 @@ async function failedSync(scene: Scene, { target }: Of<"failed-sync">): Promise<
     for (const id of ids) fleet.shim(id).fail();
     // Without a majority nothing is written; who was touched must end, the others need not.
     const touched = (id: number): boolean => fleet.shim(id).counts().failed > before.get(id)!;
-    await until("a sync failed", () => ids.some((id) => touched(id) || fleet.isDown(id)), 30_000);
+    await until("a sync failed", () => ids.some((id) => touched(id) || fleet.isDown(id)), BOUND_MS);
     await until(
       "who could not sync has ended",
       () => ids.every((id) => !touched(id) || fleet.isDown(id)),
-      10_000,
+      BOUND_MS,
     );
     for (const id of ids) fleet.shim(id).heal();
     await sleep(200); // who was touched in the last moment is ending itself

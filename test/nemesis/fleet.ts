@@ -174,7 +174,7 @@ export class Fleet {
     return known.toSorted((a, b) => b.term - a.term)[0]?.leader_id ?? null;
   }
 
-  async waitReady(id: number, boundMs = 30_000): Promise<void> {
+  async waitReady(id: number, boundMs = 60_000): Promise<void> {
     const server = this.cluster.server(id);
     await until(
       `node ${id} is ready`,

@@ -2,19 +2,22 @@
 // npm run nemesis -- --rounds 1 --seed 7    the same plan of faults again
 //   --nodes 3, --faults kill,partition      instead of what the seed draws
 //   --episodes 4                            faults in a round, one after the other
+//   --verbose                               what is done, as it is done
 //
 // A seed gives the same plan and the same choices; what the machine makes of them differs each time.
 
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { Judge } from "../../src/sim/judge.ts";
 import { SimRandom } from "../../src/sim/sim-random.ts";
 import { MAIN } from "../system/process-cluster.ts";
 import { type Machine, folderInside, prepareMachine, runInside } from "./machine.ts";
 import { FAULT_KINDS, type FaultKind, MENU, type Plan, describeStep, drawPlan } from "./plan.ts";
 import { type RoundResult, playRound } from "./round.ts";
+
+const JUDGE_SECONDS_MAX = 120;
 
 interface Options {
   readonly minutes: number | null;
@@ -23,6 +26,7 @@ interface Options {
   readonly size: number | null;
   readonly kinds: readonly FaultKind[];
   readonly episodes: number;
+  readonly isVerbose: boolean;
 }
 
 function say(line: string): void {
@@ -38,6 +42,7 @@ function readOptions(): Options {
       nodes: { type: "string" },
       faults: { type: "string" },
       episodes: { type: "string", default: "8" },
+      verbose: { type: "boolean", default: false },
     },
   });
   const kinds = (values.faults?.split(",") ?? [...FAULT_KINDS]).map((name) => {
@@ -58,6 +63,7 @@ function readOptions(): Options {
     size: number("nodes", values.nodes),
     kinds,
     episodes: number("episodes", values.episodes) ?? 8,
+    isVerbose: values.verbose,
   };
 }
 
@@ -72,7 +78,7 @@ function possible(kinds: readonly FaultKind[], machine: Machine): readonly Fault
 
 function announce({ clients, episodes, seed, size, ...plan }: Plan): void {
   const faults = episodes.map(({ steps }) => steps.map(describeStep).join(" + ")).join("; ");
-  const settings = `snapshots ${plan.snapshotEntries}/${plan.trailingEntries}`;
+  const settings = `tick ${plan.tickMs} ms, snapshots ${plan.snapshotEntries}/${plan.trailingEntries}`;
   say(`seed ${seed}: ${size} nodes, ${clients} clients, ${settings}: ${faults}`);
 }
 
@@ -80,7 +86,9 @@ function tell({ plan, requests, worst, ...result }: RoundResult): void {
   const { asked, ok, refused, tries, unknown } = requests;
   const verdict = result.violations.length === 0 ? "held" : "FAILED";
   const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
+  const judged = result.judged ?? "not judged";
   const parts = [
+    judged === "ok" ? "linearizable" : judged,
     `${plan.size} nodes`,
     `${asked} requests in ${tries} tries: ${ok} done, ${refused} refused, ${unknown} unknown`,
     `${result.terms} terms`,
@@ -97,18 +105,14 @@ function tellCounts(counts: ReadonlyMap<string, number>): void {
   }
 }
 
-function judge(history: string): Promise<string | null> {
-  const { stdout, stderr } = spawnSync("/tmp/nm-judge", { input: history, maxBuffer: 1 << 28 });
-  const verdict = JSON.parse(stdout.toString() || JSON.stringify({ verdict: stderr.toString() }));
-  say(JSON.stringify(verdict).slice(0, 300));
-  return Promise.resolve(verdict.verdict === "ok" ? null : JSON.stringify(verdict));
-}
-
 async function runRounds(options: Options, folder: string): Promise<number> {
   const machine = prepareMachine(folder);
   for (const note of machine.notes) say(`note: ${note}`);
   const kinds = possible(options.kinds, machine);
   if (kinds.length === 0) throw new Error("this machine can do none of these faults");
+  const pictures = join(folder, "pictures");
+  mkdirSync(pictures);
+  const judge = new Judge({ timeoutSeconds: JUDGE_SECONDS_MAX, visualize: pictures });
   const end = options.minutes === null ? Infinity : performance.now() + options.minutes * 60_000;
   const totals = new Map<string, number>();
   let [held, failed] = [0, 0];
@@ -117,22 +121,29 @@ async function runRounds(options: Options, folder: string): Promise<number> {
     const plan = drawPlan(new SimRandom(seed), seed, { ...options, kinds });
     announce(plan);
     const keepIn = join(tmpdir(), `raft3d-nemesis-failed-${seed}`);
+    rmSync(keepIn, { recursive: true, force: true }); // of an earlier run
     const place = { folder: join(folder, `round-${n}`), keepIn };
-    const result = await playRound(plan, { machine, ...place, judge });
+    const watch = options.isVerbose ? say : () => undefined;
+    const result = await playRound(plan, { machine, judge, watch, ...place });
     tell(result);
     for (const [what, times] of result.counts) totals.set(what, (totals.get(what) ?? 0) + times);
     if (result.violations.length === 0) held += 1;
     else {
       failed += 1;
-      for (const violation of result.violations) say(`  ${violation}`);
-      say(`  kept in ${keepIn}: story.txt, node-*.log, history.jsonl, the folders of the nodes`);
-      say(`  node ${MAIN} wal verify --data ${keepIn}/node-1/data`);
-      say(`  again: npm run nemesis -- --rounds 1 --seed ${seed} --episodes ${options.episodes}`);
+      tellFailure(result, keepIn, options.episodes);
     }
   }
+  await judge.close();
   tellCounts(totals);
   say(`${held} held, ${failed} failed`);
   return failed === 0 ? 0 : 1;
+}
+
+function tellFailure({ plan, violations }: RoundResult, keepIn: string, episodes: number): void {
+  for (const violation of violations) say(`  ${violation}`);
+  say(`  kept in ${keepIn}: story.txt, node-*.log, history.jsonl, the folders of the nodes`);
+  say(`  node ${MAIN} wal verify --data ${keepIn}/node-1/data`);
+  say(`  again: npm run nemesis -- --rounds 1 --seed ${plan.seed} --episodes ${episodes}`);
 }
 
 async function main(): Promise<number> {

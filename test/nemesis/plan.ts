@@ -217,6 +217,7 @@ export interface Plan {
   readonly size: number;
   readonly clients: number;
   readonly thinkMsMax: number;
+  readonly tickMs: number;
   readonly snapshotEntries: number;
   readonly trailingEntries: number;
   readonly episodes: readonly Episode[];
@@ -237,7 +238,8 @@ export function drawPlan(random: SimRandom, seed: number, options: PlanOptions):
     size,
     clients: random.between(5, 8),
     thinkMsMax: random.between(200, 500),
-    snapshotEntries: random.pick([40, 100, 400]),
+    tickMs: random.pick([30, 50, 50, 100]),
+    snapshotEntries: random.pick([40, 100, 200]),
     trailingEntries: random.pick([5, 20, 100]),
     episodes: drawEpisodes(random, options),
   };

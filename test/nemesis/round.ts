@@ -3,10 +3,11 @@
 // In the rest behind each episode nothing is wrong any more, so writes must go on within a bound: a cluster
 // that only comes back when the round is over would otherwise look alive.
 
-import { mkdirSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { toError } from "../../src/base/assert.ts";
 import { History } from "../../src/sim/history.ts";
+import { type Answer, type Judge, describeAnswer } from "../../src/sim/judge.ts";
 import { SimRandom } from "../../src/sim/sim-random.ts";
 import { until } from "../system/process-cluster.ts";
 import { type Scene, carryOut, count } from "./faults.ts";
@@ -17,14 +18,15 @@ import { Shop } from "./shop.ts";
 import { judgeCluster } from "./verdict.ts";
 
 /** From the end of an episode to the next acknowledged write. */
-const RECOVERY_MS_MAX = 30_000;
+const RECOVERY_MS_MAX = 60_000;
 /** From the end of all faults until every request has its answer. */
-const ANSWERS_MS_MAX = 60_000;
+const ANSWERS_MS_MAX = 90_000;
 
 export interface RoundResult {
   readonly plan: Plan;
   readonly violations: readonly string[];
-  readonly history: string;
+  /** Null: it did not come to that. */
+  readonly judged: Answer["verdict"] | null;
   readonly counts: ReadonlyMap<string, number>;
   readonly requests: Shop["counts"];
   readonly worst: Shop["worst"];
@@ -38,7 +40,9 @@ export interface RoundOptions {
   readonly folder: string;
   /** Where a failed round leaves its nodes' folders, logs and history. */
   readonly keepIn: string;
-  readonly judge: (history: string) => Promise<string | null>;
+  readonly judge: Judge;
+  /** Told what is done, as it is done. */
+  readonly watch: (note: string) => void;
 }
 
 export async function playRound(plan: Plan, options: RoundOptions): Promise<RoundResult> {
@@ -64,6 +68,8 @@ class Round {
   readonly #beganAt = performance.now();
   #fleet: Fleet | null = null;
   #shop: Shop | null = null;
+  #picture: string | null = null;
+  #judged: Answer["verdict"] | null = null;
   #recoveryMs = 0;
   #terms = 0;
 
@@ -82,12 +88,17 @@ class Round {
   #note(what: string): void {
     const at = ((performance.now() - this.#beganAt) / 1000).toFixed(2);
     this.#notes.push(`${at.padStart(7)} ${what}`);
+    this.#options.watch(`${at.padStart(7)} ${what}`);
   }
 
   async play(): Promise<void> {
-    const { clients, seed, size, snapshotEntries, thinkMsMax, trailingEntries } = this.#plan;
+    const { clients, seed, size, thinkMsMax } = this.#plan;
     const { folder, judge, machine } = this.#options;
-    const tuning = { "snapshot-entries": snapshotEntries, "trailing-entries": trailingEntries };
+    const tuning = {
+      "tick-ms": this.#plan.tickMs,
+      "snapshot-entries": this.#plan.snapshotEntries,
+      "trailing-entries": this.#plan.trailingEntries,
+    };
     const args = Object.entries(tuning).map(([name, value]) => `--${name}=${value}`);
     const report = (violation: string): void => this.report(violation);
     const fleet = await Fleet.found(machine, { folder, seed, size, args }, report);
@@ -107,8 +118,12 @@ class Round {
     await this.#calm(fleet, shop);
     for (const what of await judgeCluster(fleet, shop)) this.report(what);
     this.#terms = (await fleet.cluster.settled()).term;
-    const verdict = await judge(this.#history.text());
-    if (verdict !== null) this.report(verdict);
+    const answer = await judge.judge(this.#history);
+    this.#judged = answer.verdict;
+    this.#note(`the judge: ${answer.verdict}, ${answer.steps} steps`);
+    if (answer.verdict === "ok") return;
+    this.report(describeAnswer(answer));
+    this.#picture = answer.picture ?? null;
   }
 
   async #episodes(scene: Scene): Promise<void> {
@@ -165,6 +180,7 @@ class Round {
       for (const { id, log } of this.#fleet?.servers ?? []) {
         writeFileSync(join(keepIn, `node-${id}.log`), log);
       }
+      if (this.#picture !== null) copyFileSync(this.#picture, join(keepIn, "history.html"));
       this.#fleet?.keep(keepIn);
     }
     // The clients first: they must not take the end of the nodes for one of the faults.
@@ -184,7 +200,7 @@ class Round {
     return {
       plan: this.#plan,
       violations: this.#violations,
-      history: this.#history.text(),
+      judged: this.#judged,
       counts: this.#counts,
       requests: this.#shop?.counts ?? none,
       worst: this.#shop?.worst ?? { answerMs: 0, writesMs: 0, windowMs: 0 },
