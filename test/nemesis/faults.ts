@@ -11,7 +11,7 @@ import type { Shop } from "./shop.ts";
 import { type Link, WHOLE } from "./wire.ts";
 
 /** Ends a wait that would last for ever: it is what the wait is for that fails, not the clock. */
-const BOUND_MS = 60_000;
+const BOUND_MS = 180_000;
 /** A disk that hangs ends its node after 10 s; more is a violation. */
 const STALLED_MS_MAX = 20_000;
 /** A rolling restart hands leadership over; a client that asks on hears an answer within this. */

@@ -21,6 +21,7 @@ const WATCH_MS = 50;
 /** A node that answers nothing for so long counts as silent. */
 const STATUS_MS = 500;
 const SMALL_DISK_MIB = 32;
+const START_MS_MAX = 180_000;
 
 export interface FleetSettings {
   readonly folder: string;
@@ -174,7 +175,21 @@ export class Fleet {
     return known.toSorted((a, b) => b.term - a.term)[0]?.leader_id ?? null;
   }
 
-  async waitReady(id: number, boundMs = 60_000): Promise<void> {
+  /**
+   * Waits until every process answers. How long a process takes to start is the machine's affair: on a busy
+   * one it may be most of a minute.
+   */
+  async waitAllUp(): Promise<void> {
+    const isUp = async (server: ServerProcess): Promise<boolean> =>
+      (await server.status(AbortSignal.timeout(2000))) !== null;
+    await until(
+      "every node answers",
+      async () => (await Promise.all(this.servers.map(isUp))).every((up) => up),
+      START_MS_MAX,
+    );
+  }
+
+  async waitReady(id: number, boundMs = START_MS_MAX): Promise<void> {
     const server = this.cluster.server(id);
     await until(
       `node ${id} is ready`,

@@ -17,7 +17,7 @@ import { type Plan, describeStep } from "./plan.ts";
 import { Shop } from "./shop.ts";
 import { judgeCluster } from "./verdict.ts";
 
-/** From the end of an episode to the next acknowledged write. */
+/** From when every node is up again behind an episode to the next acknowledged write. */
 const RECOVERY_MS_MAX = 60_000;
 /** From the end of all faults until every request has its answer. */
 const ANSWERS_MS_MAX = 90_000;
@@ -104,6 +104,7 @@ class Round {
     const fleet = await Fleet.found(machine, { folder, seed, size, args }, report);
     this.#fleet = fleet;
     fleet.startAll();
+    await fleet.waitAllUp();
     await fleet.cluster.leader();
     // Long file paths where the disk is to be filled: the log must need another segment meanwhile.
     const isFilled = this.#plan.episodes.some(({ steps }) =>
@@ -131,6 +132,7 @@ class Round {
     for (const { restMs, steps } of this.#plan.episodes) {
       await Promise.all(steps.map((step) => carryOut(scene, step)));
       await fleet.heal();
+      await fleet.waitAllUp();
       const [began, writes] = [performance.now(), shop.writes];
       await until("writes go on", () => shop.writes > writes, RECOVERY_MS_MAX);
       const tookMs = Math.round(performance.now() - began);
