@@ -145,7 +145,7 @@ async function rollingRestart(scene: Scene): Promise<void> {
   const { fleet, shop } = scene;
   scene.note("rolling restart");
   for (const { id } of fleet.servers) await fleet.waitReady(id);
-  shop.worst.windowMs = 0;
+  shop.openWindow();
   for (const { id } of fleet.servers) {
     const began = performance.now();
     await fleet.stop(id, "SIGTERM");
