@@ -18,6 +18,8 @@ import { FAULT_KINDS, type FaultKind, MENU, type Plan, describeStep, drawPlan } 
 import { type RoundResult, playRound } from "./round.ts";
 
 const JUDGE_SECONDS_MAX = 120;
+/** One broken promise breaks many others. */
+const VIOLATIONS_SHOWN = 12;
 
 interface Options {
   readonly minutes: number | null;
@@ -140,7 +142,9 @@ async function runRounds(options: Options, folder: string): Promise<number> {
 }
 
 function tellFailure({ plan, violations }: RoundResult, keepIn: string, episodes: number): void {
-  for (const violation of violations) say(`  ${violation}`);
+  for (const violation of violations.slice(0, VIOLATIONS_SHOWN)) say(`  ${violation}`);
+  const rest = violations.length - VIOLATIONS_SHOWN;
+  if (rest > 0) say(`  and ${rest} more, in story.txt`);
   say(`  kept in ${keepIn}: story.txt, node-*.log, history.jsonl, the folders of the nodes`);
   say(`  node ${MAIN} wal verify --data ${keepIn}/node-1/data`);
   say(`  again: npm run nemesis -- --rounds 1 --seed ${plan.seed} --episodes ${episodes}`);
