@@ -89,9 +89,13 @@ function addBodyParser(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", (request, _payload, done) => {
     // Nobody looks at these bodies; Node.js throws them away when the answer has been sent.
-    if (request.is404 || request.method === "DELETE") done(null);
+    if (isBodyIgnored(request)) done(null);
     else readBody(request, (body) => done(null, body));
   });
+}
+
+function isBodyIgnored(request: FastifyRequest): boolean {
+  return request.is404 || request.method === "DELETE";
 }
 
 /**
@@ -160,7 +164,8 @@ function answerFrameworkError(
       return;
     case "FST_ERR_CTP_INVALID_MEDIA_TYPE":
       exchange.problem({
-        code: "unsupported_media_type",
+        // Where no body is looked at, no type of one is wrong; the header itself still is.
+        code: isBodyIgnored(request) ? "malformed_request" : "unsupported_media_type",
         detail: "The Content-Type is malformed. Send Content-Type: application/json.",
       });
       return;

@@ -11,7 +11,7 @@ import { Fuzz } from "../sim/fuzz.ts";
 import { mutated } from "../sim/mutation.ts";
 import { mutatedFields, numberIn } from "../sim/protobuf-mutation.ts";
 import { SimClock } from "../sim/sim-clock.ts";
-import { SimRandom } from "../sim/sim-random.ts";
+import type { SimRandom } from "../sim/sim-random.ts";
 import { RecordingLogger } from "../sim/storage-world.ts";
 import { Core, type Group, type GroupConfig, type StepResult } from "./core.ts";
 import type { ConfState } from "./messages.ts";

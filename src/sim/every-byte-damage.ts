@@ -18,8 +18,6 @@ export type Damage =
   /** Every file in a folder, or with "" every file there is. */
   | { readonly kind: "emptied"; readonly path: string };
 
-export const DAMAGE_KINDS = ["flip", "cut", "zero", "gone", "emptied"] as const;
-
 /** The lowest bit, the highest, and all of them. */
 const MASKS = [0x01, 0x80, 0xff];
 

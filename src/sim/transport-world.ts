@@ -3,7 +3,7 @@
 
 import { must } from "../base/assert.ts";
 import { type NodeId, nodeId } from "../base/brand.ts";
-import { decodeUtf8, encodeUtf8 } from "../base/bytes.ts";
+import { encodeUtf8 } from "../base/bytes.ts";
 import type { Logger, LogFields } from "../env/logger.ts";
 import type { Network } from "../env/network.ts";
 import { PeerTransport, type PeerTransportOptions } from "../transport/peer-transport.ts";
@@ -186,7 +186,7 @@ export class Process {
 
   #handlers(): TransportHandlers {
     return {
-      message: (from, bytes) => this.messages.push({ from, text: decodeUtf8(bytes) }),
+      message: (from, bytes) => this.messages.push({ from, text: textOf(bytes) }),
       unreachable: (peer) => this.unreachable.push(peer),
       disconnected: (peer) => this.unreachable.push(peer),
       connected: (peer, facts) => this.connected.push({ peer, facts }),
@@ -198,7 +198,7 @@ export class Process {
       snapshotSent: (to, index, ok) => this.sent.push({ to, index, ok }),
       receiveSnapshot: (from, offer) => this.receiveSnapshot(from, offer),
       snapshotReceived: (from, { index, message }) =>
-        this.received.push({ from, index, text: decodeUtf8(message) }),
+        this.received.push({ from, index, text: textOf(message) }),
       serveEvents: (from, after, through) => this.serveEvents(from, after, through),
     };
   }
@@ -217,4 +217,9 @@ export class Process {
     };
     return logger;
   }
+}
+
+/** Any bytes: what no text is made of shows as U+FFFD. */
+function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString();
 }
