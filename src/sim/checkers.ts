@@ -1,7 +1,7 @@
 // What must hold in every run, checked while it goes on and when it has come to rest. A checker that finds
 // something wrong says so in one sentence; it never repairs, retries or forgives.
 
-import { must } from "../base/assert.ts";
+import { must, toError } from "../base/assert.ts";
 import type { NodeId } from "../base/brand.ts";
 import { parseRfc3339 } from "../base/time.ts";
 import { evolve } from "../fsm/evolve.ts";
@@ -175,7 +175,11 @@ async function checkEvents(node: PrintFarmNode, clock: SimClock): Promise<string
       const { index, term, time, type, data, hash } = JSON.parse(line) as EventLine; // our own line
       if (index <= after) return `event ${index} comes after ${after}`;
       const event = { type, data } as FarmEvent; // as eventLine wrote it
-      evolve(farm, { index, term, at: must(parseRfc3339(time), "the time of an event"), event });
+      try {
+        evolve(farm, { index, term, at: must(parseRfc3339(time), "the time of an event"), event });
+      } catch (thrown) {
+        return `event ${index} cannot follow those before it: ${toError(thrown).message}`;
+      }
       if (farm.digest() !== hash) return `event ${index} does not lead to the state it names`;
       after = index;
     }

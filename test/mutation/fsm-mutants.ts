@@ -6,8 +6,6 @@ const DECIDE = "src/fsm/decide.ts";
 const EVOLVE = "src/fsm/evolve.ts";
 const MACHINE = "src/fsm/machine.ts";
 const SESSIONS = "src/fsm/sessions.ts";
-const REFUSALS_UNSEEN = "its clients take a refusal as it comes";
-
 export const FSM_MUTANTS: readonly Mutant[] = [
   {
     name: "wall-clock-in-apply",
@@ -220,7 +218,6 @@ export const FSM_MUTANTS: readonly Mutant[] = [
         replace: "if (asked >= unreserved(filament)) return",
       },
     ],
-    outsideSimulator: REFUSALS_UNSEEN,
     units: ["src/fsm"],
   },
   {
@@ -275,7 +272,6 @@ export const FSM_MUTANTS: readonly Mutant[] = [
         replace: "  return expected === null || row.version > 0;\n",
       },
     ],
-    outsideSimulator: "its clients expect no version",
     units: ["src/fsm"],
   },
   {
@@ -290,7 +286,6 @@ export const FSM_MUTANTS: readonly Mutant[] = [
           '  if (jobs > 1) return rejected({ code: "in_use", kind: "printer", id: printer.id, jobs });\n',
       },
     ],
-    outsideSimulator: "its clients delete nothing",
     units: ["src/fsm"],
   },
 ];

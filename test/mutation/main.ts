@@ -20,8 +20,8 @@ import { type Result, isCaught, renderPage, summarise, summaryText } from "./rep
 import { ROOT, Workshop } from "./workshop.ts";
 
 const LANES = 2;
-const SEEDS = 40;
-const SEED_SECONDS = 20;
+const SEEDS = 60;
+const SEED_SECONDS = 30;
 const PAGE = "docs/mutants.md";
 const BUILD_MS_MAX = 300_000;
 

@@ -4,7 +4,8 @@
 
 import { readFileSync } from "node:fs";
 import { CORPUS } from "../../src/sim/corpus.ts";
-import { runSeed } from "../../src/sim/run.ts";
+import { Judge } from "../../src/sim/judge.ts";
+import { runJudged } from "../../src/sim/judged.ts";
 
 export interface SeedLine {
   readonly seed: number;
@@ -18,11 +19,12 @@ const [count = 1, seconds = 1] = process.argv.slice(2).map(Number);
 const fresh = Array.from({ length: count }, (_, at) => FRESH_FROM + at);
 const wasm = new URL("../../dist/core.wasm", import.meta.url);
 const core = await WebAssembly.compile(readFileSync(wasm));
+const judge = new Judge();
 for (const seed of [...CORPUS, ...fresh].slice(0, count)) {
   // Not the time on the clock: how far a search goes must not depend on what else the machine does.
   const { user, system } = process.cpuUsage();
   if ((user + system) / 1e6 >= seconds) break;
-  const { problem } = await runSeed(seed, core);
+  const { problem } = await runJudged(seed, core, judge);
   const line: SeedLine = { seed, problem };
   process.stdout.write(`${JSON.stringify(line)}\n`);
   if (problem !== null) break;

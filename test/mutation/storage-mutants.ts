@@ -5,7 +5,6 @@ import type { Mutant } from "./mutant.ts";
 const LOG = "src/storage/wal/log.ts";
 const SCAN = "src/storage/wal/segment-scan.ts";
 const FORMAT = "src/storage/wal/format.ts";
-const READ_ONLY_DAMAGE = "it needs damage on a disk, which cluster runs do not have";
 
 export const STORAGE_MUTANTS: readonly Mutant[] = [
   {
@@ -41,15 +40,15 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     units: ["src/storage"],
   },
   {
-    name: "recovered-tail-not-synced",
-    class: "B10",
+    name: "recovered-tail-not-written-again",
+    class: "B15",
     story:
-      "What a killed process left in the memory of the machine is answered for without a sync.",
+      "What a failed write left in the memory of the machine is read at the next start, and only synced.",
     edits: [
       {
         file: "src/storage/wal/open.ts",
-        find: "  await file.sync();\n  await disk.syncFolder(WAL_FOLDER);\n",
-        replace: "  await disk.syncFolder(WAL_FOLDER);\n",
+        find: "    await file.write(at, await file.read(at, Math.min(REWRITE_BYTES, to - at)));\n",
+        replace: "    await file.read(at, Math.min(REWRITE_BYTES, to - at));\n",
       },
     ],
     units: ["src/storage"],
@@ -93,7 +92,6 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
         replace: 'return { kind: "torn", offset, through: end };',
       },
     ],
-    outsideSimulator: READ_ONLY_DAMAGE,
     units: ["src/storage/wal"],
   },
   {
@@ -133,7 +131,6 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
         replace: "if (crc32(sector.subarray(0, SEGMENT_CRC_AT)) < 0) {",
       },
     ],
-    outsideSimulator: READ_ONLY_DAMAGE,
     units: ["src/storage/wal"],
   },
   {
@@ -147,7 +144,6 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
         replace: "if (header.chain !== next.chain && offset < 0) {",
       },
     ],
-    outsideSimulator: READ_ONLY_DAMAGE,
     units: ["src/storage/wal/torn.test.ts"],
   },
   {
@@ -162,7 +158,6 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
         replace: "if (header.firstBatch >= next.number) return;",
       },
     ],
-    outsideSimulator: READ_ONLY_DAMAGE,
     units: ["src/storage/wal"],
   },
   {
@@ -176,7 +171,6 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
         replace: "if (bytes.length > header.segmentBytes || bytes.length % SECTOR_BYTES !== 0) {",
       },
     ],
-    outsideSimulator: READ_ONLY_DAMAGE,
     units: ["src/storage/wal/torn.test.ts"],
   },
   {
@@ -190,7 +184,6 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
         replace: "",
       },
     ],
-    outsideSimulator: READ_ONLY_DAMAGE,
     units: ["src/storage/wal/torn.test.ts"],
   },
   {
@@ -338,7 +331,6 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
         replace: "if (crc !== blockCrc(blocks, block) && bytes < 0) {",
       },
     ],
-    outsideSimulator: READ_ONLY_DAMAGE,
     units: ["src/storage/snapshots"],
   },
   {
@@ -411,7 +403,6 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
           "if (crc === null || crc[1]?.length !== crcText(text.slice(0, crc.index)).length) {",
       },
     ],
-    outsideSimulator: READ_ONLY_DAMAGE,
     units: ["src/storage/node-file.test.ts"],
   },
   {

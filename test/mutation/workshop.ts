@@ -14,6 +14,7 @@ const COPIED = ["src", "core", "test", "tools", "docs", "package.json", "package
 const SETTINGS = ["tsconfig.json", "vitest.config.ts"];
 const CORE_WASM = "dist/core.wasm";
 const CORE_STAMP = `${CORE_WASM}.stamp`;
+const JUDGE = "dist/judge";
 
 export interface Ended {
   /** Null: it was killed, because it said nothing for too long. */
@@ -42,6 +43,7 @@ export class Workshop {
     }
     symlinkSync(realpathSync(join(ROOT, "node_modules")), join(this.root, "node_modules"));
     mkdirSync(join(this.root, "dist"));
+    symlinkSync(join(ROOT, JUDGE), join(this.root, JUDGE));
     this.restoreCore();
   }
 
