@@ -8,8 +8,9 @@
 //     content and the surviving size reads as zeros.
 //   - A change of a folder happens whole or not at all (a rename never shows both names or none). Of
 //     those not yet synced, any may have happened, in any combination.
-//   - What was synced survives. After a failed sync nothing that waited for it ever becomes durable,
-//     although it can still be read (Linux marks the pages clean).
+//   - What was synced survives. After a failed sync, or a failed durable write, nothing of the file that
+//     waited ever becomes durable, although it can still be read (Linux marks the pages clean). Changes of
+//     a folder whose sync failed still wait: a journal is written or the file system stops.
 
 import { must } from "../base/assert.ts";
 import { SECTOR_BYTES } from "../base/limits.ts";
@@ -290,10 +291,6 @@ export class FolderImage {
       }
       this.#pending = this.#pending.filter((change) => !changes.has(change));
     };
-  }
-
-  forgetPending(): void {
-    this.#pending = [];
   }
 
   survive(fate: Fate, copies: Copies): FolderImage {

@@ -131,9 +131,6 @@ export class SimDisk implements Disk, FileHost {
         if (complete === null) throw diskFailure("ENOENT", "sync-folder", folder);
         complete();
       },
-      onFault: () => {
-        if (node?.kind === "folder") node.forgetPending();
-      },
     });
   }
 
