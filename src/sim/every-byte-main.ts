@@ -1,6 +1,7 @@
 // `npm run every-byte`: damages each byte of a node's folder in turn and says what came of it.
 //   --sample N   so many cases of each folder instead of all; --seed S says which
 //   --folder K   one of the folders only, by its number
+//   --only PATTERN damage of files whose path matches it
 //   --jobs N     so many processes (2)
 // --part K/N is for its own processes: a share of the cases, and the tally as JSON.
 
@@ -22,6 +23,7 @@ const { values } = parseArgs({
     sample: { type: "string" },
     seed: { type: "string", default: "1" },
     folder: { type: "string" },
+    only: { type: "string", default: "" },
     jobs: { type: "string", default: "2" },
     part: { type: "string" },
   },
@@ -45,7 +47,8 @@ async function runPart(part: number, parts: number): Promise<Tally> {
   for (const folder of folders) {
     const { name } = folder;
     const everyByte = await EveryByte.make({ ...folder, seed, core });
-    const { damages } = everyByte;
+    const only = new RegExp(values.only);
+    const damages = everyByte.damages.filter(({ path }) => only.test(path));
     const chosen = sample === null ? damages : sampleOf(damages, sample, new SimRandom(seed));
     if (part === 0) tally.addFolder(name, everyByte.folder);
     let told = nodeClock.monotonicMs();
@@ -64,7 +67,7 @@ async function runPart(part: number, parts: number): Promise<Tally> {
 /** The same program, for one share of the cases. */
 function spawnPart(part: number, parts: number): Promise<Tally> {
   const program = fileURLToPath(import.meta.url);
-  const own = [`--seed=${seed}`, `--part=${part + 1}/${parts}`];
+  const own = [`--seed=${seed}`, `--part=${part + 1}/${parts}`, `--only=${values.only}`];
   if (sample !== null) own.push(`--sample=${sample}`);
   if (values.folder !== undefined) own.push(`--folder=${values.folder}`);
   const child = spawn(process.execPath, [...process.execArgv, program, ...own], {
