@@ -6,7 +6,6 @@ import type { SimRandom } from "./sim-random.ts";
 import type { Swarm } from "./swarm.ts";
 import type { World } from "./world.ts";
 
-const RESTART_MS_MAX = 8000;
 const PAUSE_MS_MAX = 10_000;
 const CLOCK_SHIFT_MS_MAX = 7_200_000;
 const RATES = [0.5, 0.9, 0.999, 1, 1.001, 1.1, 2];
@@ -120,7 +119,7 @@ export class NodeFate {
   }
 
   restartLater(id: NodeId): void {
-    const delay = this.#random.unit() * (this.#ended ? 1000 : RESTART_MS_MAX);
+    const delay = this.#random.unit() * (this.#ended ? 1000 : this.#swarm.restartMsMax);
     this.#world.clock.after(delay, () => this.#restart(id));
   }
 

@@ -24,6 +24,8 @@ export interface Swarm {
   readonly links: LinkConditions;
   /** How many times slower than everyday the disks are. */
   readonly diskSlowness: number;
+  /** How long a node is down after a crash, at most. */
+  readonly restartMsMax: number;
   /** Share of crashes that take every node at once. */
   readonly allAtOnce: number;
   /** Share of acknowledgements in whose very moment the power of the whole building fails. */
@@ -90,6 +92,7 @@ export function drawSwarm(seed: number): Swarm {
     lullMs: random.pick([0, 10_000, 30_000, 100_000]),
     links: drawLinks(random, calm),
     diskSlowness: random.pick([1, 1, 4, 30]),
+    restartMsMax: random.pick([500, 2000, 8000]),
     allAtOnce: random.pick([0, 0.1, 0.5]),
     powerOnAcknowledge: calm ? 0 : random.pick([0, 0, 0.01, 0.05]),
     powerOnLine: calm ? 0 : random.pick([0, 0, 0, 0.02, 0.1]),
@@ -113,11 +116,13 @@ function drawLoad(random: SimRandom, faultsMs: number): LoadPlan {
   };
 }
 
+/** A few kinds of faults that come often find other things than many that come seldom. */
 function drawWeights(random: SimRandom, calm: boolean): FateWeights {
+  const left = random.pick([0.3, 0.6, 0.85]);
   const weight = (kind: FateKind): number => {
     if (calm) return kind === "heal" ? 1 : 0;
     if (kind === "heal") return random.between(1, 10);
-    return random.chance(0.5) ? 0 : random.between(1, 10);
+    return random.chance(left) ? 0 : random.between(1, 10);
   };
   // Object.fromEntries forgets which keys it was given.
   return Object.fromEntries(FATE_KINDS.map((kind) => [kind, weight(kind)])) as FateWeights;
