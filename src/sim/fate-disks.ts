@@ -35,6 +35,7 @@ const FAILING: readonly DiskOperation[] = [
   "sync-folder",
   "list",
 ];
+const SEGMENTS = /^wal\/[0-9n]/; // the next one keeps its first name as long as it is open
 const PLACES = [/^wal\//, /^snapshots\//, /^events\//, /^node/, /./];
 
 export class DiskFate {
@@ -94,8 +95,10 @@ export class DiskFate {
   error(): boolean {
     const place = this.#pickPlace();
     if (place === null) return false;
-    const operation = this.#random.pick(FAILING);
-    const path = this.#random.pick(PLACES);
+    // Half of it where it matters most: at a write to the log.
+    const isLog = this.#random.chance(0.5);
+    const operation = isLog ? "write" : this.#random.pick(FAILING);
+    const path = isLog ? SEGMENTS : this.#random.pick(PLACES);
     this.#world.trace(`fate: the next ${operation} of node ${place.id} at ${path} fails`);
     place.disk.failNext({ operation, path }, "EIO");
     this.#failing.add(place.disk);
@@ -165,14 +168,27 @@ export class DiskFate {
     return true;
   }
 
+  /** Mostly where something stands, often at its end; now and then in the room behind it. */
+  #drawSector(bytes: Uint8Array): number {
+    const sectors = Math.ceil(bytes.length / SECTOR_BYTES);
+    const used = Math.ceil((bytes.findLastIndex((byte) => byte !== 0) + 1) / SECTOR_BYTES);
+    if (used === 0 || this.#random.chance(0.2)) return this.#random.below(sectors);
+    return this.#random.chance(0.3)
+      ? Math.max(0, used - this.#random.between(1, 3))
+      : this.#random.below(used);
+  }
+
   /** Spoils something in a file and says what; null if the draw was outside the budget. */
   #spoil(disk: SimDisk, path: string): string | null {
     const bytes = disk.peek(path);
-    const sector = this.#random.below(Math.ceil(bytes.length / SECTOR_BYTES));
+    const sector = this.#drawSector(bytes);
     const kind = this.#random.pick(["flip", "flip", "zeros", "foreign", "cut", "lose"] as const);
     switch (kind) {
       case "flip": {
-        const at = this.#random.below(bytes.length);
+        const at = Math.min(
+          sector * SECTOR_BYTES + this.#random.below(SECTOR_BYTES),
+          bytes.length - 1,
+        );
         const bit = this.#random.below(8);
         disk.flip(path, at, 1 << bit);
         return `bit ${bit} of byte ${at} flips`;
@@ -192,7 +208,10 @@ export class DiskFate {
         return `sector ${sector} holds ${other} at ${from}`;
       }
       case "cut": {
-        const size = this.#random.below(bytes.length);
+        const size = Math.min(
+          sector * SECTOR_BYTES + this.#random.below(SECTOR_BYTES),
+          bytes.length - 1,
+        );
         disk.truncate(path, size);
         return `is cut to ${size} bytes`;
       }
