@@ -4,5 +4,5 @@
  * what stands before it twice. docs/mutants.md says which planted bugs each of them finds.
  */
 export const CORPUS: readonly number[] = [
-  5, 6, 8, 9, 23, 26, 31, 36, 38, 43, 56, 65, 75, 80, 86, 97, 99, 109,
+  5, 6, 8, 9, 23, 26, 31, 35, 36, 38, 43, 56, 59, 65, 75, 80, 86, 97, 99, 109, 113,
 ];
