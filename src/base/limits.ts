@@ -75,8 +75,8 @@ export const SECTOR_BYTES = 512;
 export const SEGMENT_BYTES = 16 * MIB;
 /** One batch in the log: written and synced as a whole. */
 export const BATCH_BYTES_MAX = 8 * MIB;
-/** The next segment is filled with zeros in pieces of this size, so that batches get in between. */
-export const ZERO_FILL_BYTES = 1 * MIB;
+/** The next segment is filled in pieces of this size, so that batches get in between. */
+export const SEGMENT_FILL_BYTES = 1 * MIB;
 /** Entries are handed over at a restart in blocks of about this size. */
 export const RECOVERED_BLOCK_BYTES = 1 * MIB;
 /** Snapshot marks repeated at the start of a segment. */

@@ -1,19 +1,25 @@
 // All the ways in which one file of a data folder can be damaged, one at a time: each byte flipped in
-// three ways, the file cut at each offset, each sector zeroed, the file gone, a whole folder gone.
+// three ways, the file cut at each offset, each sector zeroed, the file gone, a whole folder gone; and
+// each sector of the log as it was before it was written, which is what a write leaves that never was.
 //
 // Only what storage's assumption A5 speaks of (src/storage/DESIGN.md): one file, after the process has
 // ended. What crashes leave is storage.crash.test.ts's and the simulator's.
 
-import { must } from "../base/assert.ts";
+import { assert } from "../base/assert.ts";
 import { SECTOR_BYTES } from "../base/limits.ts";
 import { folderOf } from "../env/disk.ts";
+import { WAL_FOLDER } from "../storage/names.ts";
+import { SEGMENT_SUFFIX } from "../storage/wal/segments.ts";
 import type { SimDisk } from "./disk.ts";
+import { isUnwrittenAt, unwrittenSectors } from "./segment-sectors.ts";
 import type { SimRandom } from "./sim-random.ts";
 
 export type Damage =
   | { readonly kind: "flip"; readonly path: string; readonly at: number; readonly mask: number }
   | { readonly kind: "cut"; readonly path: string; readonly at: number }
   | { readonly kind: "zero"; readonly path: string; readonly at: number }
+  /** The disk confirmed the write of this sector of a log segment, and never made it. */
+  | { readonly kind: "unwrite"; readonly path: string; readonly at: number }
   | { readonly kind: "gone"; readonly path: string }
   /** Every file in a folder, or with "" every file there is. */
   | { readonly kind: "emptied"; readonly path: string };
@@ -38,7 +44,9 @@ function damagesOfFile(path: string, bytes: Uint8Array, flips: 1 | 3): readonly 
       if (flips === 3 || turn === at % MASKS.length) all.push({ kind: "flip", path, at, mask });
     }
     all.push({ kind: "cut", path, at });
-    if (at % SECTOR_BYTES === 0 && !isZero(bytes, at)) all.push({ kind: "zero", path, at });
+    if (at % SECTOR_BYTES !== 0) continue;
+    if (!isZero(bytes, at)) all.push({ kind: "zero", path, at });
+    if (isSegment(path) && !isUnwrittenAt(bytes, at)) all.push({ kind: "unwrite", path, at });
   }
   all.push({ kind: "gone", path });
   return all;
@@ -83,6 +91,12 @@ export async function applyDamage(disk: SimDisk, damage: Damage): Promise<void> 
       for (const [i, byte] of sector.entries()) disk.flip(path, damage.at + i, byte);
       return;
     }
+    case "unwrite":
+      return disk.overwrite(
+        path,
+        damage.at / SECTOR_BYTES,
+        unwrittenSectors(disk.peek(path), damage.at),
+      );
     case "gone":
       return disk.remove(path);
     case "emptied":
@@ -101,6 +115,8 @@ export function describeDamage(damage: Damage): string {
       return `${path}: cut to ${damage.at} bytes`;
     case "zero":
       return `${path}: sector at ${damage.at} zeroed`;
+    case "unwrite":
+      return `${path}: sector at ${damage.at} as before it was written`;
     case "gone":
       return `${path}: removed`;
     case "emptied":
@@ -131,13 +147,14 @@ export function fileKindOf(disk: SimDisk, damage: Damage): FileKind {
   const alike = disk.files.filter((file) => suffixOf(file) === suffixOf(path));
   const isNewest = alike.at(-1) === path;
   if (path.startsWith("snapshots/")) return isNewest ? "newest snapshot" : "older snapshot";
-  must(path.startsWith("wal/") ? path : null, "a kind of file that is known");
-  if (kind === "flip" && isUnused(disk.peek(path), damage.at)) return "log segment, unused space";
+  assert(isSegment(path), () => `${path} is of a kind that is known`);
+  const isPlace = kind === "flip" || kind === "zero";
+  if (isPlace && isUnwrittenAt(disk.peek(path), damage.at)) return "log segment, unused space";
   return isNewest ? "log segment in use" : "older log segment";
 }
 
-function isUnused(bytes: Uint8Array, at: number): boolean {
-  return isZero(bytes, at - (at % SECTOR_BYTES));
+function isSegment(path: string): boolean {
+  return path.startsWith(`${WAL_FOLDER}/`) && path.endsWith(SEGMENT_SUFFIX);
 }
 
 function suffixOf(path: string): string {

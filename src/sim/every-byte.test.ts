@@ -36,6 +36,8 @@ describe("a node whose folder was damaged comes back as it was, or says what is 
     expect(count("flip")).toBe(3 * bytes);
     expect(count("cut")).toBe(bytes);
     expect(count("gone")).toBe(folder.files.length);
+    expect(count("zero")).toBeGreaterThan(count("unwrite"));
+    expect(count("unwrite")).toBeGreaterThan(10);
     expect(count("emptied")).toBe(4); // the folder itself, events/, snapshots/ and wal/
     expect(new Set(damages.map(describeDamage)).size).toBe(damages.length);
   });

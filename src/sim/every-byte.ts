@@ -18,7 +18,7 @@ import { type Outcome, Rig, type RigOptions, type State } from "./every-byte-rig
  *   same                  as if nothing had been done
  *   events missing        the farm is the same; a part of the event log is gone, and reading it says so
  *   refused               it ended, with a file, a place, and what to do
- *   last write forgotten  storage's A5: a zeroed sector of the very last write looks like one cut short
+ *   last write forgotten  storage's A5: the disk never made the very last write, or a sector of it
  */
 export const VERDICTS = [
   "same",
@@ -141,9 +141,9 @@ export class EveryByte {
     return ["same", state.complaints.length > 0 ? "said so in the log" : "nothing to say"];
   }
 
-  /** A5's exception is for zeroed sectors of a batch that nothing vouches for yet. */
+  /** A5's exception is for a write that was never made, of a batch that nothing else vouches for yet. */
   #isLastWrite({ kind, path }: Damage): boolean {
-    return kind === "zero" && path.endsWith(".wal") && this.#options.ended === "at an answer";
+    return kind === "unwrite" && path.endsWith(".wal") && this.#options.ended === "at an answer";
   }
 
   async #afterRefusal(hasSpoken: boolean): Promise<string | null> {

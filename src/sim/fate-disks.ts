@@ -1,21 +1,20 @@
 // What befalls disks: operations fail or hang, there is no room, and what was written rots.
 //
-// Rot has a budget. Raft survives a minority of spoilt disks, so at most that many nodes are touched in a
-// run, and only rot that a node can notice is a fault that a correct cluster survives: zeros over a part of
-// the last batch that wal/synced does not cover are left out, because nothing tells them from a crash
-// (assumption A5 of src/storage/DESIGN.md). A node that refuses its folder stays down for the rest of
-// the run, as it would until somebody replaces it.
+// Rot has a budget: Raft survives a minority of spoilt disks, so at most that many nodes are touched in a
+// run. Each of these faults can be told from a crash (assumption A5 of src/storage/DESIGN.md), strays as
+// well: the fill of an unwritten sector belongs to its place, and in another it is damage. What cannot be
+// told is left out: a write that the disk confirms and never makes. A node that refuses its folder stays
+// down for the rest of the run, as it would until somebody replaces it.
 
 import { must } from "../base/assert.ts";
 import type { NodeId } from "../base/brand.ts";
 import { SECTOR_BYTES } from "../base/limits.ts";
 import { DiskError } from "../env/disk.ts";
 import type { FatalError } from "../node/fatal.ts";
-import { WAL_FOLDER, parseName } from "../storage/names.ts";
-import { SEGMENT_SUFFIX } from "../storage/wal/segments.ts";
-import { WATERMARK_PATH, watermarksIn } from "../storage/wal/watermark.ts";
+import { decodeSegmentHeader } from "../storage/wal/format.ts";
 import type { SimDisk } from "./disk.ts";
 import type { DiskOperation } from "./disk-faults.ts";
+import { writtenEndOf } from "./segment-sectors.ts";
 import type { SimRandom } from "./sim-random.ts";
 import type { Place, World } from "./world.ts";
 
@@ -162,7 +161,6 @@ export class DiskFate {
     if (files.length === 0) return false;
     const path = this.#random.pick(files);
     const done = this.#spoil(disk, path);
-    if (done === null) return false;
     this.#world.trace(`fate: ${path} of node ${id}: ${done}`);
     this.#rotten.add(id);
     return true;
@@ -171,15 +169,15 @@ export class DiskFate {
   /** Mostly where something stands, often at its end; now and then in the room behind it. */
   #drawSector(bytes: Uint8Array): number {
     const sectors = Math.ceil(bytes.length / SECTOR_BYTES);
-    const used = Math.ceil((bytes.findLastIndex((byte) => byte !== 0) + 1) / SECTOR_BYTES);
+    const used = Math.ceil(usedBytes(bytes) / SECTOR_BYTES);
     if (used === 0 || this.#random.chance(0.2)) return this.#random.below(sectors);
     return this.#random.chance(0.3)
       ? Math.max(0, used - this.#random.between(1, 3))
       : this.#random.below(used);
   }
 
-  /** Spoils something in a file and says what; null if the draw was outside the budget. */
-  #spoil(disk: SimDisk, path: string): string | null {
+  /** Spoils something in a file and says what. */
+  #spoil(disk: SimDisk, path: string): string {
     const bytes = disk.peek(path);
     const sector = this.#drawSector(bytes);
     const kind = this.#random.pick(["flip", "flip", "zeros", "foreign", "cut", "lose"] as const);
@@ -194,7 +192,6 @@ export class DiskFate {
         return `bit ${bit} of byte ${at} flips`;
       }
       case "zeros":
-        if (!tellsZeros(disk, path, sector)) return null;
         disk.overwrite(path, sector, new Uint8Array(SECTOR_BYTES));
         return `sector ${sector} reads as zeros`;
       case "foreign": {
@@ -203,7 +200,6 @@ export class DiskFate {
         const theirs = disk.peek(other);
         const from = SECTOR_BYTES * this.#random.below(Math.ceil(theirs.length / SECTOR_BYTES));
         const stray = theirs.slice(from, from + SECTOR_BYTES);
-        if (stray.every((byte) => byte === 0) && !tellsZeros(disk, path, sector)) return null;
         disk.overwrite(path, sector, stray);
         return `sector ${sector} holds ${other} at ${from}`;
       }
@@ -229,21 +225,12 @@ export class DiskFate {
   }
 }
 
-function isMissing({ cause }: FatalError): boolean {
-  return cause instanceof DiskError && cause.code === "ENOENT";
+/** Where the room begins that nobody has written to yet. */
+function usedBytes(file: Uint8Array): number {
+  const isSegment = decodeSegmentHeader(file).kind === "header";
+  return isSegment ? writtenEndOf(file) : file.findLastIndex((byte) => byte !== 0) + 1;
 }
 
-/** Whether a node can tell that a sector of this file was zeroed: see above. */
-function tellsZeros(disk: SimDisk, path: string, sector: number): boolean {
-  const folder = `${WAL_FOLDER}/`;
-  const number = path.startsWith(folder)
-    ? parseName(path.slice(folder.length), SEGMENT_SUFFIX)?.[0]
-    : undefined;
-  if (number === undefined || !disk.files.includes(WATERMARK_PATH)) return true;
-  // Both slots, as one of them may be spoilt, too.
-  return watermarksIn(disk.peek(WATERMARK_PATH)).every(
-    ({ point }) =>
-      number < point.segment ||
-      (number === point.segment && (sector + 1) * SECTOR_BYTES <= point.offset),
-  );
+function isMissing({ cause }: FatalError): boolean {
+  return cause instanceof DiskError && cause.code === "ENOENT";
 }

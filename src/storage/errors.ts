@@ -24,7 +24,7 @@ export class CorruptionError extends Error {
   }
 }
 
-/** A file in a form that this version does not know: it was written by a newer one. */
+/** A file in a form that this version does not know: another one wrote it, as a rule a newer one. */
 export class UnknownFormatError extends Error {
   override readonly name = "UnknownFormatError";
   readonly file: string;

@@ -25,6 +25,7 @@ import { NodeFile } from "./node-file.ts";
 import { createStorage, recover } from "./recovery.ts";
 import { readSpan } from "./wal/entries.ts";
 import { BatchBuilder } from "./wal/batch-builder.ts";
+import { BATCH_HEADER_BYTES } from "./wal/format.ts";
 import { readItems } from "./wal/items.ts";
 import { Replay } from "./wal/replay.ts";
 
@@ -196,7 +197,7 @@ function payloads(): readonly Uint8Array[] {
 
 function payloadOf(batch: Uint8Array): Uint8Array {
   const length = new ByteReader(batch, 4).u32();
-  return batch.slice(32, 32 + length);
+  return batch.slice(BATCH_HEADER_BYTES, BATCH_HEADER_BYTES + length);
 }
 
 describe("events from a peer, changed in any way and cut in any pieces", () => {

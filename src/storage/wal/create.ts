@@ -15,7 +15,7 @@ import {
 } from "./format.ts";
 import type { HardState, SnapshotMark } from "./items.ts";
 import type { LogOptions } from "./log.ts";
-import { writeZeros } from "./next-segment.ts";
+import { writeFilled } from "./next-segment.ts";
 import { SEGMENT_SUFFIX } from "./segments.ts";
 import { createWatermark } from "./watermark.ts";
 
@@ -58,7 +58,7 @@ export async function createLog(
   };
   const { bytes, crc } = first.seal(place);
   const path = `${BUILDING_FOLDER}/${hex16(FIRST_SEQUENCE)}${SEGMENT_SUFFIX}`;
-  await writeZeros(disk, path, segmentBytes);
+  await writeFilled(disk, path, segmentBytes, header);
   await writeFirst(disk, path, encodeSegmentHeader(header), bytes);
   await createWatermark(disk, `${BUILDING_FOLDER}/synced`, {
     segment: FIRST_SEQUENCE,

@@ -10,11 +10,10 @@ import { type NodeId, isNodeId } from "../../base/brand.ts";
 import { ByteReader, ByteWriter, decodeUtf8, encodeUtf8 } from "../../base/bytes.ts";
 import { crc32 } from "../../base/hash.ts";
 import { CLUSTER_ID_BYTES_MAX, SECTOR_BYTES } from "../../base/limits.ts";
-import { applyMask, chooseMask } from "./mask.ts";
 
-export const WAL_VERSION = 1;
+export const WAL_VERSION = 2;
 export const SEGMENT_HEADER_BYTES = SECTOR_BYTES;
-export const BATCH_HEADER_BYTES = 32;
+export const BATCH_HEADER_BYTES = 28;
 
 const SEGMENT_MAGIC = encodeUtf8("RAFT3DWL");
 const SEGMENT_CRC_AT = SEGMENT_HEADER_BYTES - 4;
@@ -86,7 +85,6 @@ export interface BatchHeader {
   readonly number: number;
   readonly chain: number;
   readonly payloadCrc: number;
-  readonly mask: number;
   /** The CRC over all of the above, and so over everything before this batch: the next one's chain. */
   readonly crc: number;
 }
@@ -111,12 +109,9 @@ export function sealBatch(bytes: Uint8Array, payloadBytes: number, place: BatchP
   assert(payloadBytes > 0, "an empty batch");
   assert(bytes.length === batchExtent(payloadBytes), "a batch is whole sectors");
   assert(place.offset % SECTOR_BYTES === 0, "a batch begins with a sector");
-  // The first sector is told by its header; the mask looks at the others and covers all.
-  const mask = chooseMask(bytes.subarray(SECTOR_BYTES));
   const body = bytes.subarray(BATCH_HEADER_BYTES);
-  applyMask(body, mask);
   const writer = new ByteWriter(BATCH_HEADER_BYTES).u32(BATCH_MAGIC).u32(payloadBytes);
-  writer.u64(place.number).u32(place.chain).u32(crc32(body)).u32(mask);
+  writer.u64(place.number).u32(place.chain).u32(crc32(body));
   const crc = crc32(writer.view(), batchSeed(place.seed, place.offset));
   bytes.set(writer.u32(crc).view());
   return crc;
@@ -139,12 +134,11 @@ export function decodeBatchHeader(
     number: reader.u64(),
     chain: reader.u32(),
     payloadCrc: reader.u32(),
-    mask: reader.u32(),
     crc,
   };
 }
 
-/** A batch's payload without its mask; null where it does not match its CRC. */
+/** What stands behind a batch's header; null where it does not match its CRC. */
 export function openBatch(
   segment: Uint8Array,
   offset: number,
@@ -154,10 +148,8 @@ export function openBatch(
   assert(end <= segment.length, "the batch ends outside its segment");
   const stored = segment.subarray(offset + BATCH_HEADER_BYTES, end);
   if (crc32(stored) !== header.payloadCrc) return null;
-  const plain = header.mask === 0 ? stored : stored.slice();
-  applyMask(plain, header.mask);
   return {
-    payload: plain.subarray(0, header.payloadBytes),
-    padding: plain.subarray(header.payloadBytes),
+    payload: stored.subarray(0, header.payloadBytes),
+    padding: stored.subarray(header.payloadBytes),
   };
 }

@@ -4,6 +4,7 @@
 import { describe, expect, it } from "vitest";
 import { must } from "../../base/assert.ts";
 import type { SimDisk } from "../../sim/disk.ts";
+import { isUnwrittenAt } from "../../sim/segment-sectors.ts";
 import { SimRandom } from "../../sim/sim-random.ts";
 import {
   FOUNDERS,
@@ -73,9 +74,7 @@ function logFiles(disk: SimDisk): readonly string[] {
 }
 
 function isUnused(disk: SimDisk, path: string, at: number): boolean {
-  const bytes = disk.peek(path);
-  const sector = at - (at % 512);
-  return bytes.subarray(sector, sector + 512).every((byte) => byte === 0);
+  return isUnwrittenAt(disk.peek(path), at);
 }
 
 /** Damages each byte in turn; every damage to what was written must be refused, with its place. */

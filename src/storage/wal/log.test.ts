@@ -13,6 +13,7 @@ import {
   storageWorld,
 } from "../../sim/storage-world.ts";
 import type { LogRecord } from "./admission.ts";
+import { BATCH_FRAME_BYTES } from "./batch-builder.ts";
 import { createLog, hasLog } from "./create.ts";
 import type { SnapshotMark } from "./items.ts";
 import type { Log } from "./log.ts";
@@ -164,7 +165,7 @@ describe("the log", () => {
 
   it("lets an entry fill a batch to the last byte, and refuses one that is longer", async () => {
     const world = await foundedLog();
-    const overhead = 32 + 25 + 1 + 4 + 21;
+    const overhead = BATCH_FRAME_BYTES + 1 + 4 + 21;
     const longest = "x".repeat(SMALL_BATCH_BYTES - overhead);
     await world.log.append(record(entriesFrom(2, 1, [longest])));
     expect(() => world.log.append(record(entriesFrom(3, 1, [`${longest}x`])))).toThrow("no batch");

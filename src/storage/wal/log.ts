@@ -97,7 +97,12 @@ export class Log {
     const batchBytesMax = options.batchBytesMax ?? BATCH_BYTES_MAX;
     assert(2 * batchBytesMax <= this.#segmentBytes, "a batch must fit half a segment");
     this.#admission = new Admission(batchBytesMax, state.hardState, state.lastIndex);
-    this.#nextSegment = new NextSegment(options.disk, options.logger, this.#segmentBytes);
+    this.#nextSegment = new NextSegment(
+      options.disk,
+      options.random,
+      options.logger,
+      this.#segmentBytes,
+    );
     this.#watermark = state.watermark;
     this.#segments = state.segments;
     this.#file = state.file;
@@ -106,7 +111,7 @@ export class Log {
     this.#hasBatch = state.hasBatch;
     this.#hardState = state.hardState;
     this.#marks = state.marks;
-    this.#nextSegment.prepare();
+    this.#prepareNext();
   }
 
   /** As last given to `append` or `remember`, written or not. */
@@ -245,23 +250,27 @@ export class Log {
 
   /** Goes over to the next segment. Everything in the one left behind has been synced. */
   async #roll(): Promise<void> {
-    const { disk, random, clusterId, nodeId } = this.#options;
-    await this.#nextSegment.take();
+    const { disk, clusterId, nodeId } = this.#options;
+    const { sequence, salt } = await this.#nextSegment.take();
     const { segment, file } = await openNextSegment(disk, {
       clusterId,
       nodeId,
-      sequence: this.#current.header.sequence + 1,
+      sequence,
       segmentBytes: this.#segmentBytes,
       firstBatch: this.#next.number,
       chain: this.#next.chain,
-      salt: random.u32(),
+      salt,
     });
     await this.#file.close();
     this.#file = file;
     this.#segments = [...this.#segments, segment];
     this.#offset = SEGMENT_HEADER_BYTES;
     this.#hasBatch = false;
-    this.#nextSegment.prepare();
+    this.#prepareNext();
+  }
+
+  #prepareNext(): void {
+    this.#nextSegment.prepare(this.#current.header.sequence + 1);
   }
 
   /** A segment begins with what would be lost if all segments before it were deleted. */

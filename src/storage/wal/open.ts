@@ -6,6 +6,7 @@ import type { DiskFile } from "../../env/disk.ts";
 import { CorruptionError } from "../errors.ts";
 import { WAL_FOLDER } from "../names.ts";
 import type { EntryTable } from "./entry-table.ts";
+import { writeFill } from "./fill.ts";
 import type { HardState, SnapshotMark } from "./items.ts";
 import { Log, type LogOptions } from "./log.ts";
 import { removeNextSegment } from "./next-segment.ts";
@@ -87,15 +88,17 @@ async function writeAgain(file: DiskFile, from: number, to: number): Promise<voi
   await file.sync();
 }
 
-/** Zeros what a write cut short has left: behind the tail nothing may ever stand. */
+/** Puts the fill back where a write was cut short: behind the tail nothing may ever stand. */
 async function cutTornWrite(
   options: LogOptions,
   file: DiskFile,
   found: LogEnd,
 ): Promise<RecoveredLog["torn"]> {
-  const { end } = found;
+  const { end, header } = found;
   if (end.kind === "clean") return null;
-  await file.write(end.offset, new Uint8Array(end.through - end.offset));
+  const fill = new Uint8Array(end.through - end.offset);
+  writeFill(fill, end.offset, header);
+  await file.write(end.offset, fill);
   options.logger.warn("a write cut short was removed from the end of the log", {
     file: found.file.path,
     offset: end.offset,

@@ -3,9 +3,10 @@
 //
 // A batch is written only after the one before it was synced. So whatever valid stands behind a bad
 // place proves that what was there had been synced and is now damaged. With nothing valid behind it, a
-// bad place is a torn write only if sectors that were never written explain all of it.
+// bad place is a torn write only if some of its sectors were never written: if they still hold their fill.
 
 import { SECTOR_BYTES } from "../../base/limits.ts";
+import { type FillKey, fillEnd, isUnwritten } from "./fill.ts";
 import {
   type BatchHeader,
   SEGMENT_HEADER_BYTES,
@@ -15,7 +16,6 @@ import {
   openBatch,
   segmentSeed,
 } from "./format.ts";
-import { firstSet, isZero } from "./mask.ts";
 
 export interface Batch {
   readonly number: number;
@@ -46,16 +46,23 @@ export interface ScannedSegment {
   readonly next: Continuation;
 }
 
+/** A segment's bytes, and what tells its batches and its unwritten sectors from anything else. */
+interface SegmentImage {
+  readonly bytes: Uint8Array;
+  readonly fill: FillKey;
+  readonly seed: number;
+}
+
 /** `segment` is the whole file; its header has been checked against the file's size and name. */
 export function* scanSegment(
   segment: Uint8Array,
   header: SegmentHeader,
 ): Generator<Batch, ScannedSegment> {
-  const seed = segmentSeed(header);
+  const image: SegmentImage = { bytes: segment, fill: header, seed: segmentSeed(header) };
   let next: Continuation = { number: header.firstBatch, chain: header.chain };
   let offset = SEGMENT_HEADER_BYTES;
   while (offset < segment.length) {
-    const read = readBatch(segment, offset, seed, next);
+    const read = readBatch(image, offset, next);
     if (read.kind !== "batch") return { end: read, next };
     yield read.batch;
     next = { number: read.batch.number + 1, chain: read.batch.crc };
@@ -65,14 +72,14 @@ export function* scanSegment(
 }
 
 function readBatch(
-  segment: Uint8Array,
+  segment: SegmentImage,
   offset: number,
-  seed: number,
   next: Continuation,
 ): { readonly kind: "batch"; readonly batch: Batch } | SegmentEnd {
-  if (isZero(segment, offset, offset + SECTOR_BYTES)) return unwritten(segment, offset, seed, next);
+  const { bytes, fill, seed } = segment;
+  if (isUnwritten(bytes, offset, fill)) return unwritten(segment, offset, next);
   const damaged = (what: string): SegmentEnd => ({ kind: "damaged", offset, what });
-  const header = decodeBatchHeader(segment, offset, seed);
+  const header = decodeBatchHeader(bytes, offset, seed);
   // A sector is written whole or not at all, and this one was: its header cannot be half of one.
   if (header === null) return damaged(`the header of batch ${next.number} is damaged`);
   if (header.number !== next.number) {
@@ -83,28 +90,24 @@ function readBatch(
   }
   if (header.payloadBytes === 0) return damaged(`batch ${header.number} is empty`);
   const extent = batchExtent(header.payloadBytes);
-  if (offset + extent > segment.length) {
+  if (offset + extent > bytes.length) {
     return damaged(`batch ${header.number} would end behind its segment`);
   }
-  const opened = openBatch(segment, offset, header);
-  if (opened === null) return unmatched(segment, offset, seed, header);
-  if (!isZero(opened.padding, 0, opened.padding.length)) {
+  const opened = openBatch(bytes, offset, header);
+  if (opened === null) return unmatched(segment, offset, header);
+  if (opened.padding.some((byte) => byte !== 0)) {
     return damaged(`batch ${header.number} is not padded with zeros`);
   }
   const { number, crc } = header;
   return { kind: "batch", batch: { number, offset, extent, crc, payload: opened.payload } };
 }
 
-/** The first sector of the next batch is zero: the end of the log, or a batch whose header is missing. */
-function unwritten(
-  segment: Uint8Array,
-  offset: number,
-  seed: number,
-  next: Continuation,
-): SegmentEnd {
-  if (firstSet(segment, offset, segment.length) === segment.length)
-    return { kind: "clean", offset };
-  const behind = findBatch(segment, offset + SECTOR_BYTES, seed);
+/** The next batch's first sector was never written: the end of the log, or a batch without its header. */
+function unwritten(segment: SegmentImage, offset: number, next: Continuation): SegmentEnd {
+  const { bytes, fill } = segment;
+  const stray = fillEnd(bytes, offset, fill);
+  if (stray === bytes.length) return { kind: "clean", offset };
+  const behind = findBatch(segment, stray);
   if (behind !== null) {
     const what = `batch ${next.number} is missing, and a valid batch stands at byte ${behind}`;
     return { kind: "damaged", offset, what };
@@ -113,38 +116,34 @@ function unwritten(
 }
 
 /** The header is good and the rest does not match it. */
-function unmatched(
-  segment: Uint8Array,
-  offset: number,
-  seed: number,
-  header: BatchHeader,
-): SegmentEnd {
+function unmatched(segment: SegmentImage, offset: number, header: BatchHeader): SegmentEnd {
+  const { bytes, fill } = segment;
   const end = offset + batchExtent(header.payloadBytes);
   const damaged = (why: string): SegmentEnd => {
     const what = `batch ${header.number} does not match its checksum, ${why}`;
     return { kind: "damaged", offset, what };
   };
-  const behind = findBatch(segment, end, seed);
+  const behind = findBatch(segment, end);
   if (behind !== null) return damaged(`and a valid batch stands behind it at byte ${behind}`);
-  const stray = firstSet(segment, end, segment.length);
-  if (stray < segment.length) return damaged(`and something stands behind it at byte ${stray}`);
+  const stray = fillEnd(bytes, end, fill);
+  if (stray < bytes.length) return damaged(`and something stands behind it at byte ${stray}`);
   for (let at = offset + SECTOR_BYTES; at < end; at += SECTOR_BYTES) {
-    if (isZero(segment, at, at + SECTOR_BYTES)) return { kind: "torn", offset, through: end };
+    if (isUnwritten(bytes, at, fill)) return { kind: "torn", offset, through: end };
   }
   return damaged("though every sector of it was written");
 }
 
 /** The first sector at or behind `from` that holds a valid batch header; null if none does. */
-function findBatch(segment: Uint8Array, from: number, seed: number): number | null {
-  for (let at = from; at < segment.length; at += SECTOR_BYTES) {
-    if (decodeBatchHeader(segment, at, seed) !== null) return at;
+function findBatch({ bytes, seed }: SegmentImage, from: number): number | null {
+  for (let at = from; at < bytes.length; at += SECTOR_BYTES) {
+    if (decodeBatchHeader(bytes, at, seed) !== null) return at;
   }
   return null;
 }
 
-/** The end of the last sector that is not zero. */
-function writtenEnd(segment: Uint8Array): number {
-  let end = segment.length;
-  while (end > 0 && isZero(segment, end - SECTOR_BYTES, end)) end -= SECTOR_BYTES;
+/** The end of the last sector that was written. */
+function writtenEnd({ bytes, fill }: SegmentImage): number {
+  let end = bytes.length;
+  while (end > 0 && isUnwritten(bytes, end - SECTOR_BYTES, fill)) end -= SECTOR_BYTES;
   return end;
 }

@@ -4,6 +4,8 @@
 import { describe, expect, it } from "vitest";
 import { SECTOR_BYTES } from "../../base/limits.ts";
 import type { SimDisk } from "../../sim/disk.ts";
+import { isUnwrittenAt, unwrittenSectors, writtenEndOf } from "../../sim/segment-sectors.ts";
+import { SimRandom } from "../../sim/sim-random.ts";
 import {
   FOUNDERS,
   type StorageWorld,
@@ -52,12 +54,9 @@ async function written(isMarked: boolean): Promise<Written> {
   return { disk: world.disk, last, end };
 }
 
-/** The end of the last sector that is not zero. */
+/** The end of the last sector that was written. */
 function tail(disk: SimDisk): number {
-  const bytes = disk.peek(FIRST);
-  let end = bytes.length;
-  while (bytes.subarray(end - SECTOR_BYTES, end).every((byte) => byte === 0)) end -= SECTOR_BYTES;
-  return end;
+  return writtenEndOf(disk.peek(FIRST));
 }
 
 async function overwrite(
@@ -81,9 +80,18 @@ async function appendAll(disk: SimDisk, texts: readonly string[]): Promise<void>
   await log.close();
 }
 
+/** As if these sectors had never been written. */
+function unwriteAt(disk: SimDisk, path: string, at: number, count = 1): Promise<void> {
+  return overwrite(disk, path, at, unwrittenSectors(disk.peek(path), at, count));
+}
+
 /** As if this sector of the last batch had never been written. */
 function unwrite({ disk, last }: Written, sector: number): Promise<void> {
-  return overwrite(disk, FIRST, last + sector * SECTOR_BYTES, new Uint8Array(SECTOR_BYTES));
+  return unwriteAt(disk, FIRST, last + sector * SECTOR_BYTES);
+}
+
+function zero(disk: SimDisk, at: number, count = 1): Promise<void> {
+  return overwrite(disk, FIRST, at, new Uint8Array(count * SECTOR_BYTES));
 }
 
 async function reopen(disk: SimDisk): Promise<{
@@ -112,13 +120,11 @@ async function expectCut(log: Written): Promise<void> {
   expect(texts).toEqual(["short"]);
   expect(torn).toEqual({ file: FIRST, offset: log.last });
   expect(world.logger.warnings).toMatchObject([{ fields: { file: FIRST, offset: log.last } }]);
-  expect(
-    log.disk
-      .peek(FIRST)
-      .subarray(log.last)
-      .every((byte) => byte === 0),
-  ).toBe(true);
-  expect((await reopen(log.disk)).torn).toBeNull();
+  expect(tail(log.disk)).toBe(log.last);
+  // Durable at once: what is appended next must never stand before what was cut off.
+  const crashed = log.disk.crash(new SimRandom(1));
+  expect(tail(crashed)).toBe(log.last);
+  expect((await reopen(crashed)).torn).toBeNull();
 }
 
 describe("the end of the log", () => {
@@ -158,6 +164,60 @@ describe("the end of the log", () => {
       expect(await refusal(log.disk)).toMatchObject({ file: FIRST, offset: log.last });
     },
   );
+
+  it.each([0, 1, 2])(
+    "is damage where sector %i of the last batch reads as zeros, synced for all we know or not",
+    async (sector) => {
+      const log = await written(false);
+      await zero(log.disk, log.last + sector * SECTOR_BYTES);
+      expect(await refusal(log.disk)).toMatchObject({ file: FIRST, offset: log.last });
+    },
+  );
+
+  it("is damage where all of the last batch, or all behind the one before it, reads as zeros", async () => {
+    const log = await written(false);
+    const rest = (log.disk.peek(FIRST).length - log.last) / SECTOR_BYTES;
+    for (const count of [3, rest]) {
+      await zero(log.disk, log.last, count);
+      expect(await refusal(log.disk.clone())).toMatchObject({ file: FIRST, offset: log.last });
+    }
+  });
+
+  it("is damage where a sector of the last batch holds the fill of another place", async () => {
+    const log = await written(false);
+    for (const sector of [0, 1, 2]) {
+      const disk = log.disk.clone();
+      const at = log.last + sector * SECTOR_BYTES;
+      const bytes = disk.peek(FIRST);
+      expect(isUnwrittenAt(bytes, log.end)).toBe(true);
+      await overwrite(disk, FIRST, at, bytes.subarray(log.end, log.end + SECTOR_BYTES));
+      expect(await refusal(disk)).toMatchObject({ file: FIRST, offset: log.last });
+      // The same place of a segment with the same number, in another life of the folder.
+      const other = storageWorld(77);
+      const founding = { kind: "founding", index: 1, term: 1, confState: FOUNDERS } as const;
+      await createLog(other.options, { term: 1, vote: 0, commit: 1 }, founding);
+      const foreign = unwrittenSectors(other.disk.peek(FIRST), at);
+      const copy = log.disk.clone();
+      await overwrite(copy, FIRST, at, foreign);
+      expect(await refusal(copy)).toMatchObject({ file: FIRST, offset: log.last });
+    }
+  });
+
+  it("is where it was when a sector further on that was never written has rotted", async () => {
+    const log = await written(true);
+    await zero(log.disk, log.end + SECTOR_BYTES);
+    const { texts, torn } = await reopen(log.disk);
+    expect(texts).toEqual(["short", LONG]);
+    expect(torn).toEqual({ file: FIRST, offset: log.end });
+    expect(tail(log.disk)).toBe(log.end);
+  });
+
+  it("is damage where the sector behind the last batch was never written and has rotted", async () => {
+    // It was written whole, by A1, and is no batch: nothing says which.
+    const log = await written(true);
+    await zero(log.disk, log.end);
+    expect(await refusal(log.disk)).toMatchObject({ file: FIRST, offset: log.end });
+  });
 
   it.each([0, 1, 2])(
     "is damage where sector %i of a batch that is known to be synced is gone",
@@ -218,10 +278,10 @@ describe("the end of the log", () => {
     expect(world.disk.files).toContain(second);
     // Both batches of the second segment vanish: what is left is a file with a header.
     const size = world.disk.peek(second).length - SECTOR_BYTES;
-    await overwrite(world.disk, second, SECTOR_BYTES, new Uint8Array(size));
+    await unwriteAt(world.disk, second, SECTOR_BYTES, size / SECTOR_BYTES);
     const disk = world.disk.clone();
     expect((await reopen(disk.clone())).texts).toHaveLength(2);
-    await overwrite(disk, FIRST, tail(disk) - SECTOR_BYTES, new Uint8Array(SECTOR_BYTES));
+    await unwriteAt(disk, FIRST, tail(disk) - SECTOR_BYTES);
     expect(await refusal(disk)).toMatchObject({ file: FIRST });
   });
 
@@ -231,7 +291,7 @@ describe("the end of the log", () => {
     const log = await written(false);
     const header = log.disk.peek(FIRST).slice(log.last, log.last + 32);
     const torn = log.disk.clone();
-    await overwrite(torn, FIRST, log.last, new Uint8Array(SECTOR_BYTES));
+    await unwriteAt(torn, FIRST, log.last);
     await overwrite(torn, FIRST, log.last + SECTOR_BYTES, header);
     await expectCut({ ...log, disk: torn });
   });
@@ -261,7 +321,7 @@ describe("the end of the log", () => {
 
   it("is not fooled by an older batch of the same number in the same place", async () => {
     const { disk, last } = await written(false);
-    await overwrite(disk, FIRST, last, new Uint8Array(3 * SECTOR_BYTES));
+    await unwriteAt(disk, FIRST, last, 3);
     const [lost, kept] = [disk.clone(), disk.clone()];
     await appendAll(lost, ["lost"]);
     await appendAll(kept, ["kept", "and more"]);

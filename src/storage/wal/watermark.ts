@@ -1,6 +1,6 @@
-// wal/synced: how far the log is known to have been synced. A batch at the very end that is damaged
-// looks like a torn write if whole sectors of it are gone; here stands, in another place of the disk,
-// that it was whole once. Written when the log is idle and at a change of segment, never while somebody
+// wal/synced: how far the log is known to have been synced. A last batch that the disk confirmed and never
+// wrote looks as if it had never been, or been cut short; here stands, in another place of the disk, that
+// it was there and whole. Written when the log is idle and at a change of segment, never while somebody
 // waits, so it may lag; it never runs ahead.
 //
 // Two slots are written in turn, so that a write cut short leaves the other. They are a page apart: a
@@ -78,23 +78,19 @@ function slotsOf(bytes: Uint8Array): readonly (Watermark | null)[] {
   });
 }
 
-/** The good slots of a file's content. For tools that look at a disk from outside. */
-export function watermarksIn(bytes: Uint8Array): readonly Watermark[] {
-  return slotsOf(bytes).filter((slot) => slot !== null);
-}
-
 /** What the file says. A single bad slot is reported, and replaced by the next write. */
 export async function readWatermark(disk: Disk, logger: Logger): Promise<Watermark> {
   const bytes = await readWhole(disk, WATERMARK_PATH);
   if (bytes === null) throw new CorruptionError(disk, WATERMARK_PATH, 0, "the file is missing");
-  for (const [i, slot] of slotsOf(bytes).entries()) {
+  const slots = slotsOf(bytes);
+  for (const [i, slot] of slots.entries()) {
     if (slot !== null) continue;
     logger.warn("a slot of the log's sync record is damaged", {
       file: WATERMARK_PATH,
       offset: i * SLOT_SPACING,
     });
   }
-  const [first, second] = watermarksIn(bytes);
+  const [first, second] = slots.filter((slot) => slot !== null);
   if (first === undefined) {
     throw new CorruptionError(disk, WATERMARK_PATH, 0, "no slot matches its checksum");
   }
