@@ -5,6 +5,7 @@ import type { Mutant } from "./mutant.ts";
 const LOG = "src/storage/wal/log.ts";
 const SCAN = "src/storage/wal/segment-scan.ts";
 const FORMAT = "src/storage/wal/format.ts";
+const FILL = "src/storage/wal/fill.ts";
 
 export const STORAGE_MUTANTS: readonly Mutant[] = [
   {
@@ -90,6 +91,47 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
         file: SCAN,
         find: 'return damaged("though every sector of it was written");',
         replace: 'return { kind: "torn", offset, through: end };',
+      },
+    ],
+    units: ["src/storage/wal"],
+  },
+  {
+    name: "zeros-pass-for-unwritten",
+    class: "B13",
+    story: "A sector that reads as zeros counts as never written, whatever stood there.",
+    edits: [
+      {
+        file: FILL,
+        find: "if ((segment.getUint32(word * WORD_BYTES, true) | 0) !== fillWord(word, key)) return false;",
+        replace:
+          "const stored = segment.getUint32(word * WORD_BYTES, true) | 0;\n" +
+          "    if (stored !== 0 && stored !== fillWord(word, key)) return false;",
+      },
+    ],
+    units: ["src/storage/wal"],
+  },
+  {
+    name: "fill-not-bound-to-place",
+    class: "B13",
+    story: "All unwritten sectors of a segment are alike: one that strayed passes for another.",
+    edits: [
+      {
+        file: FILL,
+        find: "let mixed = word ^ salt;",
+        replace: "let mixed = (word % (SECTOR_BYTES / WORD_BYTES)) ^ salt;",
+      },
+    ],
+    units: ["src/storage/wal"],
+  },
+  {
+    name: "torn-write-cut-with-zeros",
+    class: "B12",
+    story: "Where a write was cut short zeros are put, and not the fill.",
+    edits: [
+      {
+        file: "src/storage/wal/open.ts",
+        find: "  writeFill(fill, end.offset, header);\n",
+        replace: "  writeFill(fill.subarray(fill.length), end.offset, header);\n",
       },
     ],
     units: ["src/storage/wal"],
