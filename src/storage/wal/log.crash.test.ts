@@ -2,7 +2,9 @@
 // keeps any part of what was not synced, and what recovery finds is compared with what was promised.
 
 import { describe, expect, it } from "vitest";
+import { SECTOR_BYTES } from "../../base/limits.ts";
 import type { SimDisk } from "../../sim/disk.ts";
+import { unwrittenSectors, writtenEndOf } from "../../sim/segment-sectors.ts";
 import { SimRandom } from "../../sim/sim-random.ts";
 import {
   FOUNDERS,
@@ -16,6 +18,7 @@ import {
 import type { LogRecord } from "./admission.ts";
 import { createLog, hasLog } from "./create.ts";
 import type { HardState, SnapshotMark } from "./items.ts";
+import type { Log } from "./log.ts";
 import { openLog } from "./open.ts";
 
 const FOUNDING: SnapshotMark = { kind: "founding", index: 1, term: 1, confState: FOUNDERS };
@@ -284,5 +287,34 @@ describe("the log and power failures", () => {
       expect(isSame(second, first), `seed ${seed}: found, answered for, and lost`).toBe(true);
     }
     expect(failures).toBeGreaterThan(20);
+  });
+
+  it("does not find again, behind what it wrote since, what it cut off in vain", async () => {
+    const kept = entriesFrom(2, 1, ["kept"]);
+    for (let chance = 1; chance <= 30; chance++) {
+      const world = storageWorld(chance);
+      await createLog(world.options, START, FOUNDING);
+      const { log } = await openLog(world.options);
+      const path = "wal/0000000000000001.wal";
+      const append = (to: Log, entries: readonly TestEntry[]): Promise<void> =>
+        to.append({ hardState: null, mark: null, entries: encodeEntries(entries) });
+      await append(log, kept);
+      await append(log, entriesFrom(3, 1, ["long ".repeat(250)]));
+      // The power failed: the batch's last sector was not written. The disk fails once, in the cut.
+      const last = writtenEndOf(world.disk.peek(path)) - SECTOR_BYTES;
+      const fill = unwrittenSectors(world.disk.peek(path), last);
+      world.disk.overwrite(path, last / SECTOR_BYTES, fill);
+      const torn = world.disk.kill(new SimRandom(chance));
+      torn.failNext({ operation: "write", path: /\.wal$/ }, "EIO");
+      const vain = openLog(storageWorld(2, torn).options);
+      await expect(vain).rejects.toMatchObject({ name: "DiskError", code: "EIO" });
+      // What is shown now may be what that write has not left. One batch more, and the power fails again.
+      const shown = torn.kill(new SimRandom(chance));
+      const again = await openLog(storageWorld(3, shown).options);
+      const written = entriesFrom(3, 1, ["written since"]);
+      await append(again.log, written);
+      const { entries } = await found(shown.crash(new SimRandom(chance)));
+      expect(entries, `chance ${chance}`).toEqual([...kept, ...written]);
+    }
   });
 });

@@ -2,11 +2,13 @@
 // clean, and hands over what it says. Whatever cannot be explained by a crash is reported as a
 // CorruptionError, and then nothing has been changed.
 
+import { BATCH_BYTES_MAX } from "../../base/limits.ts";
 import type { DiskFile } from "../../env/disk.ts";
 import { CorruptionError } from "../errors.ts";
 import { WAL_FOLDER } from "../names.ts";
 import type { EntryTable } from "./entry-table.ts";
 import { writeFill } from "./fill.ts";
+import { BATCH_HEADER_BYTES, batchExtent } from "./format.ts";
 import type { HardState, SnapshotMark } from "./items.ts";
 import { Log, type LogOptions } from "./log.ts";
 import { removeNextSegment } from "./next-segment.ts";
@@ -47,7 +49,8 @@ export async function openLog(
   // Only now, with everything found good, is anything changed.
   await removeNextSegment(disk);
   const file = await disk.open(found.file.path, "durable");
-  const torn = await cutTornWrite(options, file, found);
+  const torn = reportTornWrite(options, found);
+  await fillAgain(options, file, found);
   const { point } = watermark;
   await writeAgain(file, point.segment === header.sequence ? point.offset : 0, end.offset);
   // The names likewise.
@@ -88,21 +91,28 @@ async function writeAgain(file: DiskFile, from: number, to: number): Promise<voi
   await file.sync();
 }
 
-/** Puts the fill back where a write was cut short: behind the tail nothing may ever stand. */
-async function cutTornWrite(
-  options: LogOptions,
-  file: DiskFile,
-  found: LogEnd,
-): Promise<RecoveredLog["torn"]> {
-  const { end, header } = found;
+function reportTornWrite({ logger }: LogOptions, { end, file }: LogEnd): RecoveredLog["torn"] {
   if (end.kind === "clean") return null;
-  const fill = new Uint8Array(end.through - end.offset);
-  writeFill(fill, end.offset, header);
-  await file.write(end.offset, fill);
-  options.logger.warn("a write cut short was removed from the end of the log", {
-    file: found.file.path,
+  logger.warn("a write cut short was removed from the end of the log", {
+    file: file.path,
     offset: end.offset,
     bytes: end.through - end.offset,
   });
-  return { file: found.file.path, offset: end.offset };
+  return { file: file.path, offset: end.offset };
+}
+
+/**
+ * Behind the tail nothing may ever stand but fill, or the next batch would be mixed with what is left of
+ * another. Where the fill is to be seen it may not be on the disk: an earlier start may have cut off a
+ * torn write in vain, and then the system shows what will never be written, as above. So it is written
+ * again as far as one batch can have reached.
+ */
+async function fillAgain(options: LogOptions, file: DiskFile, found: LogEnd): Promise<void> {
+  const { end, header } = found;
+  const longest = batchExtent((options.batchBytesMax ?? BATCH_BYTES_MAX) - BATCH_HEADER_BYTES);
+  const reach = Math.min(end.offset + longest, header.segmentBytes);
+  const through = end.kind === "clean" ? reach : Math.max(end.through, reach);
+  const fill = new Uint8Array(through - end.offset);
+  writeFill(fill, end.offset, header);
+  await file.write(end.offset, fill);
 }
