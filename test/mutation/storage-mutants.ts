@@ -137,6 +137,19 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     units: ["src/storage/wal"],
   },
   {
+    name: "fill-not-written-again",
+    class: "B15",
+    story: "A torn write that was cut off in vain stays on the disk, behind what is appended next.",
+    edits: [
+      {
+        file: "src/storage/wal/open.ts",
+        find: 'const through = end.kind === "clean" ? reach : Math.max(end.through, reach);',
+        replace: 'const through = end.kind === "clean" ? end.offset : end.through;',
+      },
+    ],
+    units: ["src/storage/wal"],
+  },
+  {
     name: "torn-tail-trusted",
     class: "B13",
     story: "A batch whose payload was torn is taken as it lies there.",
