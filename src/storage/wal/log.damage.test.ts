@@ -149,8 +149,14 @@ describe("a damaged log", () => {
     release();
     await last;
     const found = world.disk.crash(new SimRandom(1));
-    await found.remove(must(logFiles(found).at(-1), "last segment"));
-    expect(await read(found)).toMatchObject({ name: "CorruptionError" });
+    found.lose(must(logFiles(found).at(-1), "last segment"));
+    // Also where a slot of the sync record has rotted, whichever.
+    const [first, second] = [found.clone(), found.clone()];
+    first.flip("wal/synced", 100, 1);
+    second.flip("wal/synced", 4096 + 100, 1);
+    for (const disk of [found, first, second]) {
+      expect(await read(disk)).toMatchObject({ name: "CorruptionError" });
+    }
   });
 
   it("refuses when any one of its files is missing", async () => {

@@ -4,7 +4,8 @@
 // waits, so it may lag; it never runs ahead.
 //
 // Two slots are written in turn, so that a write cut short leaves the other. They are a page apart: a
-// disk that tears its physical sector still tears one slot only.
+// disk that tears its physical sector still tears one slot only. Both know the segment in use before
+// anything in it is answered for: a slot that rots must not take with it the only word of a whole file.
 
 import { assert } from "../../base/assert.ts";
 import { ByteReader, ByteWriter, encodeUtf8 } from "../../base/bytes.ts";
@@ -103,6 +104,8 @@ export class WatermarkWriter {
   #counter: number;
   /** Null until something was written: the first write mends a slot that may be bad. */
   #written: SyncedPoint | null = null;
+  /** What the slot says that is written to next. */
+  #older: SyncedPoint;
   #wanted: SyncedPoint;
   #writing: Promise<void> | null = null;
 
@@ -110,30 +113,42 @@ export class WatermarkWriter {
   constructor(file: DiskFile, last: Watermark) {
     this.#file = file;
     this.#counter = last.counter;
+    this.#older = last.point;
     this.#wanted = last.point;
   }
 
-  /** Resolves when the file says `point` or a later one. */
+  /** Resolves when the file says `point` or a later one, and both slots know its segment. */
   advance(point: SyncedPoint): Promise<void> {
     assert(point.batch >= this.#wanted.batch, "the sync record goes forward");
     this.#wanted = point;
-    this.#writing ??= this.#run().finally(() => {
-      this.#writing = null;
-    });
+    if (this.#isSaid) return Promise.resolve();
+    this.#writing ??= this.#run();
     return this.#writing;
   }
 
   async #run(): Promise<void> {
-    while (this.#written === null || this.#written.batch < this.#wanted.batch) {
-      const point = this.#wanted;
-      this.#counter += 1;
-      // Alternating by the counter: the slot that holds the newest word is never the one written to.
-      await this.#file.write(
-        (this.#counter % SLOTS) * SLOT_SPACING,
-        encodeSlot({ counter: this.#counter, point }),
-      );
-      this.#written = point;
+    try {
+      while (!this.#isSaid) await this.#write(this.#wanted);
+    } finally {
+      // In the same step as the last look at what is wanted: a point given now begins anew.
+      this.#writing = null;
     }
+  }
+
+  async #write(point: SyncedPoint): Promise<void> {
+    this.#counter += 1;
+    // Alternating by the counter: the slot that holds the newest word is never the one written to.
+    await this.#file.write(
+      (this.#counter % SLOTS) * SLOT_SPACING,
+      encodeSlot({ counter: this.#counter, point }),
+    );
+    this.#older = this.#written ?? this.#older;
+    this.#written = point;
+  }
+
+  get #isSaid(): boolean {
+    if (this.#written === null || this.#written.batch < this.#wanted.batch) return false;
+    return this.#older.segment === this.#written.segment;
   }
 
   close(): Promise<void> {
