@@ -295,17 +295,17 @@ export async function until(
 export async function freePorts(count: number): Promise<number[]> {
   const ports: number[] = [];
   while (ports.length < count) {
-    const port = FIRST_PORT + ((WORKER * PORTS_EACH + nextPort++) % PORTS);
+    const port = FIRST_PORT + (WORKER % RANGES) * PORTS_EACH + (nextPort++ % PORTS_EACH);
     if (await isFree(port)) ports.push(port);
   }
   return ports;
 }
 
 const FIRST_PORT = 10_000;
-const PORTS = 22_000;
 const PORTS_EACH = 2000;
+const RANGES = 11;
 const WORKER = Number(process.env["VITEST_POOL_ID"] ?? "0");
-let nextPort = process.pid % PORTS_EACH;
+let nextPort = process.pid;
 
 async function isFree(port: number): Promise<boolean> {
   const server = createServer();
