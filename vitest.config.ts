@@ -18,13 +18,13 @@ export default defineConfig({
         },
       },
       {
-        // Clusters of real processes. They mostly wait, for elections and for disks: two at a time.
+        // Clusters of real processes, one at a time: two cores are few.
         test: {
           ...shared,
           name: "system",
           include: ["test/system/*.test.ts"],
           setupFiles: ["test/system/log-failures.ts"],
-          maxWorkers: 2,
+          fileParallelism: false,
           sequence: { groupOrder: 1 },
         },
       },

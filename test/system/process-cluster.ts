@@ -287,31 +287,21 @@ export async function until(
   }
 }
 
-/**
- * Ports nobody listens on at the moment. They lie below those that the system gives to outgoing
- * connections, which would otherwise take the port of a node that is down for a moment; and each process
- * that runs tests has a range of its own, since another's nodes are down for moments, too.
- */
+/** Ports nobody listens on at the moment. */
 export async function freePorts(count: number): Promise<number[]> {
-  const ports: number[] = [];
-  while (ports.length < count) {
-    const port = FIRST_PORT + (WORKER % RANGES) * PORTS_EACH + (nextPort++ % PORTS_EACH);
-    if (await isFree(port)) ports.push(port);
-  }
-  return ports;
-}
-
-const FIRST_PORT = 10_000;
-const PORTS_EACH = 2000;
-const RANGES = 11;
-const WORKER = Number(process.env["VITEST_POOL_ID"] ?? "0");
-let nextPort = process.pid;
-
-async function isFree(port: number): Promise<boolean> {
-  const server = createServer();
-  const isListening = await new Promise<boolean>((resolve) => {
-    server.once("error", () => resolve(false)).listen(port, "127.0.0.1", () => resolve(true));
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer();
+      server.listen(0, "127.0.0.1");
+      await once(server, "listening");
+      return server;
+    }),
+  );
+  const ports = servers.map((server) => {
+    const address = server.address();
+    if (address === null || typeof address === "string") throw new Error("no port");
+    return address.port;
   });
-  if (isListening) await new Promise((closed) => server.close(closed));
-  return isListening;
+  await Promise.all(servers.map((server) => new Promise((closed) => server.close(closed))));
+  return ports;
 }
