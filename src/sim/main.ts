@@ -1,12 +1,14 @@
 // `npm run sim`: runs seeds and says what came of them.
 //   --seed N          one seed; --trace prints its trace, --twice runs it twice and compares the traces
 //   --seeds FROM..TO  a range
+//   --corpus          the seeds that failed once, and those that are run every time
 //   --hours H         soaks: seed after seed, in as many processes as --jobs says, until H hours of
 //                     simulated time have passed in all; --from N is the first seed
 
 import { parseArgs } from "node:util";
 import { nodeClock } from "../env/node/clock.ts";
 import { readPackageFile } from "../env/node/package-file.ts";
+import { CORPUS, LONG_CORPUS } from "./corpus.ts";
 import { Judge } from "./judge.ts";
 import { runJudged } from "./judged.ts";
 import { describeRun } from "./report.ts";
@@ -17,6 +19,7 @@ const { values } = parseArgs({
   options: {
     seed: { type: "string" },
     seeds: { type: "string" },
+    corpus: { type: "boolean", default: false },
     hours: { type: "string" },
     from: { type: "string" },
     jobs: { type: "string" },
@@ -32,23 +35,21 @@ function wholeNumber(flag: string, text: string): number {
   throw new Error(`--${flag} takes a whole number`);
 }
 
-function seedRange(): { readonly from: number; readonly to: number } {
-  if (values.seeds === undefined) {
-    const seed = wholeNumber("seed", values.seed ?? "1");
-    return { from: seed, to: seed };
-  }
+function seeds(): readonly number[] {
+  if (values.corpus) return [...CORPUS, ...LONG_CORPUS];
+  if (values.seeds === undefined) return [wholeNumber("seed", values.seed ?? "1")];
   const range = /^(\d+)\.\.(\d+)$/.exec(values.seeds);
   if (range === null) throw new Error("--seeds takes FROM..TO");
-  return {
-    from: wholeNumber("seeds", range[1] ?? ""),
-    to: wholeNumber("seeds", range[2] ?? ""),
-  };
+  const from = wholeNumber("seeds", range[1] ?? "");
+  const to = wholeNumber("seeds", range[2] ?? "");
+  if (to < from) throw new Error("--seeds takes FROM..TO, the smaller one first");
+  return Array.from({ length: to - from + 1 }, (_, at) => from + at);
 }
 
-async function runRange(core: WebAssembly.Module, judge: Judge): Promise<boolean> {
-  const { from, to } = seedRange();
+async function runSeeds(core: WebAssembly.Module, judge: Judge): Promise<boolean> {
+  const all = seeds();
   let failed = 0;
-  for (let seed = from; seed <= to; seed++) {
+  for (const seed of all) {
     const began = nodeClock.monotonicMs();
     const onTrace = values.trace ? (line: string): void => console.log(line) : undefined;
     const result = await runJudged(seed, core, judge, onTrace);
@@ -56,7 +57,7 @@ async function runRange(core: WebAssembly.Module, judge: Judge): Promise<boolean
     const isSame = !values.twice || (await isRepeated(result, core));
     if (result.problem !== null || !isSame) failed += 1;
   }
-  if (from !== to) console.log(`${to - from + 1 - failed} held, ${failed} failed`);
+  if (all.length > 1) console.log(`${all.length - failed} held, ${failed} failed`);
   return failed === 0;
 }
 
@@ -78,7 +79,7 @@ async function main(): Promise<boolean> {
   const core = await WebAssembly.compile(await readPackageFile("dist/core.wasm"));
   const judge = new Judge();
   try {
-    if (!values.worker) return await runRange(core, judge);
+    if (!values.worker) return await runSeeds(core, judge);
     await serveSoak(core, judge);
     return true;
   } finally {

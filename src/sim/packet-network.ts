@@ -40,6 +40,9 @@ interface Attached {
   readonly handlers: TransportHandlers;
   /** Differs between two lives of one node: what was sent by the first never reaches the second's ears. */
   readonly life: number;
+  /** Resolves when that life is over: what its disk was doing for others never ends. */
+  readonly over: Promise<void>;
+  readonly end: () => void;
 }
 
 export class PacketNetwork {
@@ -85,13 +88,18 @@ export class PacketNetwork {
   ): Transport {
     this.#lives += 1;
     const life = this.#lives;
-    this.#attached.set(id, { facts, handlers, life });
+    let end = (): void => undefined;
+    const over = new Promise<void>((resolve) => (end = resolve));
+    this.#attached.set(id, { facts, handlers, life, over, end });
     return new PacketTransport(this, id, life, peers);
   }
 
   /** The process is gone; what it has sent is still under way. */
   detach(id: NodeId, life: number | null = null): void {
-    if (life === null || this.#attached.get(id)?.life === life) this.#attached.delete(id);
+    const found = this.#attached.get(id);
+    if (found === undefined || (life !== null && found.life !== life)) return;
+    this.#attached.delete(id);
+    found.end();
   }
 
   isOpen(from: NodeId, to: NodeId): boolean {
@@ -229,27 +237,23 @@ class PacketTransport implements Transport {
       const receiver = this.#reach(to);
       if (receiver === null) return false;
       const { bytes, sha256 } = source;
-      const sink = await receiver.handlers.receiveSnapshot(this.#id, {
-        index,
-        term,
-        bytes,
-        sha256,
-      });
+      const offer = { index, term, bytes, sha256 };
+      const sink = await outlived(receiver, to, receiver.handlers.receiveSnapshot(this.#id, offer));
       if (sink === null) return false;
       for (let at = 0; at < bytes; at += CHUNK_BYTES) {
         const chunk = await source.read(at, Math.min(CHUNK_BYTES, bytes - at));
         await this.#network.pause();
         if (this.#reach(to)?.life !== receiver.life || this.#network.breaks()) {
-          await sink.abort();
+          await outlived(receiver, to, sink.abort());
           return false;
         }
-        await sink.write(at, chunk);
+        await outlived(receiver, to, sink.write(at, chunk));
       }
-      await sink.finish();
+      await outlived(receiver, to, sink.finish());
       receiver.handlers.snapshotReceived(this.#id, { index: logIndex(index), term, message });
       return true;
     } catch (thrown) {
-      toError(thrown); // a disk that failed under the transfer reports itself to its own node
+      toError(thrown); // the receiver died, or a disk failed, which reports itself to its own node
       return false;
     } finally {
       this.#sending.delete(to);
@@ -264,14 +268,21 @@ class PacketTransport implements Transport {
 
   async *requestEvents(from: NodeId, after: number, through: number): AsyncIterable<Uint8Array> {
     await this.#network.pause();
-    const blocks = this.#reach(from)?.handlers.serveEvents(this.#id, after, through) ?? null;
-    if (blocks === null) throw new TransportError(from, "does not have these events");
-    for await (const block of blocks) {
+    const server = this.#reach(from);
+    const blocks = server?.handlers.serveEvents(this.#id, after, through) ?? null;
+    if (server === null || blocks === null) {
+      throw new TransportError(from, "does not have these events");
+    }
+    const reader = blocks[Symbol.asyncIterator]();
+    for (;;) {
+      const next = await outlived(server, from, reader.next());
+      if (next.done === true) return;
       await this.#network.pause();
       if (this.#reach(from) === null || this.#network.breaks()) {
+        void reader.return?.(); // nobody waits: a dead process does not answer
         throw new TransportError(from, "the connection broke");
       }
-      yield block;
+      yield next.value;
     }
   }
 
@@ -309,4 +320,12 @@ class PacketTransport implements Transport {
       snapshotsFailed: 0,
     };
   }
+}
+
+/** What comes of work at another node; its connection breaks if that node's process dies over it. */
+function outlived<T>(other: Attached, id: NodeId, work: Promise<T>): Promise<T> {
+  const broken = other.over.then(() => {
+    throw new TransportError(id, "the connection broke");
+  });
+  return Promise.race([work, broken]);
 }

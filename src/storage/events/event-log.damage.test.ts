@@ -24,6 +24,8 @@ interface Opened {
   readonly logger: RecordingLogger;
   /** How often somebody was told of a new gap. */
   readonly told: () => number;
+  /** How many gaps there were when somebody was told last. */
+  readonly seen: () => number;
 }
 
 async function open(disk: SimDisk, replayFrom: number): Promise<Opened> {
@@ -32,10 +34,13 @@ async function open(disk: SimDisk, replayFrom: number): Promise<Opened> {
     throw error;
   };
   const sizes = { segmentBytes: 240, tailBytes: 0 };
-  let count = 0;
-  const onGap = (): void => void (count += 1);
+  let [count, seen] = [0, 0];
+  const onGap = (): void => {
+    count += 1;
+    seen = log.gaps().length; // whoever is told looks at once
+  };
   const log = await EventLog.open({ disk, logger, replayFrom, onFailure, onGap, ...sizes });
-  return { log, logger, told: () => count };
+  return { log, logger, told: () => count, seen: () => seen };
 }
 
 async function writtenFolder(): Promise<SimDisk> {
@@ -149,6 +154,42 @@ describe("a damaged folder of events", () => {
     const empty = immediateDisk(new SimRandom(2));
     const { log } = await open(empty, LAST);
     expect(log.gaps()).toEqual([{ from: 2, to: LAST }]);
+  });
+
+  it("finds out by reading that a file has gone while it ran, whichever it is", async () => {
+    const written = await writtenFolder();
+    const { log: peer } = await open(written.clone(), LAST);
+    for (let at = 0; at < written.files.length; at++) {
+      const disk = written.clone();
+      const { log, logger, seen, told } = await open(disk, LAST);
+      const path = must(disk.files[at], "file");
+      await disk.remove(path);
+      const { holes } = await readAll(log);
+      expect(holes, path).toBe(1);
+      expect([told(), seen()], path).toEqual([1, 1]);
+      expect(logger.warnings, path).toHaveLength(1);
+      const { from, to } = must(log.gaps()[0], "a gap");
+      await log.fill({ from, to }, must(peer.serve(from - 1, to), "the peer's events"));
+      expect((await readAll(log)).indexes, path).toEqual(ALL);
+      await log.close();
+    }
+  });
+
+  it("goes on behind the file that it writes to when that has gone", async () => {
+    const disk = await writtenFolder();
+    const { log, told } = await open(disk, LAST);
+    await disk.remove(must(disk.files.at(-1), "the current file"));
+    for (let index = LAST + 1; index <= LAST + 30; index++) {
+      log.append(eventsIn(index, index), index);
+      await log.syncThrough(index);
+    }
+    expect(told()).toBe(1);
+    const { from, to } = must(log.gaps()[0], "a gap");
+    const { indexes } = await readAll(log);
+    expect(indexes).toEqual(
+      eventsIn(2, LAST + 30).flatMap(({ index }) => (index < from || index > to ? [index] : [])),
+    );
+    await log.close();
   });
 
   it("knows at the start of a sealed file that lost its end, before anybody reads it", async () => {

@@ -59,7 +59,15 @@ export class EventLog {
   #isFilling = false;
 
   static async open(options: EventLogOptions): Promise<EventLog> {
-    const { disk, logger, replayFrom, onFailure } = options;
+    const { disk, logger, replayFrom, onFailure, onGap = (): void => undefined } = options;
+    const onLoss = (file: string, { from, to }: Range): void => {
+      logger.warn("a file of events is gone: what it held must come from another node", {
+        file,
+        from,
+        to,
+      });
+      onGap();
+    };
     const { catalog, current } = await openFolder(disk, logger, replayFrom);
     for (const { from, to } of catalog.gaps(current.first)) {
       logger.warn("events are missing here until another node gives them", { from, to });
@@ -75,9 +83,13 @@ export class EventLog {
       segmentBytes,
       retainBytes,
       onFailure,
+      onLoss,
       ...(options.pace === undefined ? {} : { pace: options.pace }),
     });
-    return new EventLog(options, { catalog, tail, writer, segmentBytes });
+    const through = (): number => log.through;
+    const reader = new EventReader({ disk, logger, catalog, tail, writer, through, onGap, onLoss });
+    const log = new EventLog(options, { catalog, tail, writer, reader, segmentBytes });
+    return log;
   }
 
   private constructor(
@@ -86,6 +98,7 @@ export class EventLog {
       readonly catalog: Catalog;
       readonly tail: Tail;
       readonly writer: EventWriter;
+      readonly reader: EventReader;
       readonly segmentBytes: number;
     },
   ) {
@@ -95,10 +108,7 @@ export class EventLog {
     this.#writer = parts.writer;
     this.#segmentBytes = parts.segmentBytes;
     this.#through = options.replayFrom;
-    const { catalog, tail, writer } = parts;
-    const { disk, logger, onGap = (): void => undefined } = options;
-    const through = (): number => this.#through;
-    this.#reader = new EventReader({ disk, logger, catalog, tail, writer, through, onGap });
+    this.#reader = parts.reader;
   }
 
   /** Every event up to this index has been appended, or lies in a gap. */

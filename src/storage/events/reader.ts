@@ -6,7 +6,7 @@ import { type Disk, DiskError } from "../../env/disk.ts";
 import type { Logger } from "../../env/logger.ts";
 import type { Catalog, SealedFile } from "./catalog.ts";
 import { decodeLine } from "./line.ts";
-import { FIRST_EVENT_INDEX } from "./names.ts";
+import { FIRST_EVENT_INDEX, type Range } from "./names.ts";
 import { type EventPage, PageBuilder } from "./page.ts";
 import { salvage } from "./salvage.ts";
 import { type Damage, linesOf, scanFile, stepFor } from "./scan.ts";
@@ -23,6 +23,8 @@ export interface EventReaderOptions {
   readonly through: () => number;
   /** Called when a part turned out damaged and is a gap from now on. */
   readonly onGap: () => void;
+  /** Called when a file turned out to be gone: what it held is a gap from now on. */
+  readonly onLoss: (path: string, range: Range) => void;
 }
 
 /** A part of a file that can be read now. */
@@ -83,9 +85,11 @@ export class EventReader {
       return await this.#readInto(page, source, from);
     } catch (thrown) {
       if (!(thrown instanceof DiskError && thrown.code === "ENOENT")) throw thrown;
-      // It was renamed between the look-up and the opening.
+      // It was renamed between the look-up and the opening,
       await this.#options.writer.settled;
       await this.#repairing;
+      // or it is gone: somebody has removed it, or the file system has lost it.
+      await this.#mendLoss(thrown.path);
       return { kind: "again" };
     }
   }
@@ -145,20 +149,37 @@ export class EventReader {
     await this.#options.writer.retire(source.path);
   }
 
-  /** One repair at a time, and each file once. */
+  /** What a file that is there no longer held becomes a gap. */
+  async #mendLoss(path: string): Promise<void> {
+    const { catalog, disk, onLoss, writer } = this.#options;
+    if (writer.current.path === path) return writer.retire(path);
+    await this.#inTurn(path, async ({ range }) => {
+      if ((await disk.stat(path)) !== null) return;
+      catalog.remove(path);
+      onLoss(path, range);
+    });
+  }
+
   #repair(file: SealedFile): Promise<void> {
     const { catalog, disk, logger, onGap } = this.#options;
-    const repair = async (): Promise<void> => {
-      if (!catalog.sealed.some((one) => one.path === file.path)) return;
-      const { path, range } = file;
+    return this.#inTurn(file.path, async ({ path, range }) => {
       const scan = await scanFile(disk, path, range.from, range.to);
       const kept = await salvage(disk, logger, path, range, scan);
       catalog.remove(path);
       if (kept !== null) catalog.add(kept);
       // Nothing but the end behind the last event may have been bad: then nothing is missing.
       if (kept === null || kept.range.to < range.to) onGap();
-    };
-    this.#repairing = this.#repairing.then(repair);
-    return this.#repairing;
+    });
+  }
+
+  /** One repair at a time, and of a sealed file that is still one. */
+  #inTurn(path: string, repair: (file: SealedFile) => Promise<void>): Promise<void> {
+    const done = this.#repairing.then(async () => {
+      const file = this.#options.catalog.sealed.find((one) => one.path === path);
+      if (file !== undefined) await repair(file);
+    });
+    // Whoever asked for a repair hears of its failure; the next one is tried all the same.
+    this.#repairing = done.catch(() => undefined);
+    return done;
   }
 }

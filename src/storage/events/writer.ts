@@ -9,7 +9,7 @@ import { EVENT_FOLDER } from "../names.ts";
 import type { Catalog } from "./catalog.ts";
 import { EventFile } from "./event-file.ts";
 import type { EventLine } from "./line.ts";
-import { FIRST_EVENT_INDEX, gonePath, openPath, sealedPath } from "./names.ts";
+import { FIRST_EVENT_INDEX, type Range, gonePath, openPath, sealedPath } from "./names.ts";
 import type { Tail } from "./tail.ts";
 
 export interface EventWriterOptions {
@@ -24,6 +24,8 @@ export interface EventWriterOptions {
   /** Events gather this long before they are written; absent: they are written at once. */
   readonly pace?: Pace;
   readonly onFailure: (error: Error) => void;
+  /** Called when the current file turned out to be gone: what it held is a gap from now on. */
+  readonly onLoss: (path: string, range: Range) => void;
 }
 
 /**
@@ -51,7 +53,7 @@ export class EventWriter {
   #current: EventFile;
   #tasks: Task[] = [];
   #running: Promise<void> | null = null;
-  #sealing: Promise<void> = Promise.resolve();
+  #sealing: Promise<unknown> = Promise.resolve();
   #timer: Timer | null = null;
   #failure: Error | null = null;
   #pendingChars = 0;
@@ -104,7 +106,7 @@ export class EventWriter {
   }
 
   /** Resolves when the current file is not being renamed. */
-  get settled(): Promise<void> {
+  get settled(): Promise<unknown> {
     return this.#sealing;
   }
 
@@ -180,30 +182,36 @@ export class EventWriter {
 
   /** Seals the current file; the next one begins behind `index`. */
   async #startBehind(index: number): Promise<void> {
-    const { disk } = this.#options;
-    this.#sealing = this.#seal();
-    await this.#sealing;
+    const { disk, onLoss } = this.#options;
+    const { path, first: begin, through } = this.#current;
+    const sealing = this.#seal();
+    this.#sealing = sealing;
+    const isLost = (await sealing) === "lost";
     const first = index + 1;
     this.#current = await EventFile.create(disk, openPath(first), first);
     // For both names: a start that finds the old one of the sealed file takes it for what it is.
     await disk.syncFolder(EVENT_FOLDER);
+    // Told only now: before, the gap is not one yet to those who look for gaps.
+    if (isLost) onLoss(path, { from: begin, to: through });
     await this.#dropOld();
   }
 
-  async #seal(): Promise<void> {
+  async #seal(): Promise<"sealed" | "empty" | "lost"> {
     const { catalog, disk } = this.#options;
     const { bytes, first, path, steps, through } = this.#current;
-    if (through < first) {
+    const range = { from: first, to: through };
+    const isThere = (await disk.stat(path)) !== null;
+    if (!isThere || through < first) {
       await this.#current.close();
-      await disk.remove(path);
-      return;
+      if (isThere) await disk.remove(path);
+      return isThere || through < first ? "empty" : "lost";
     }
     await this.#current.mark();
     await this.#current.close();
-    const range = { from: first, to: through };
     const sealed = sealedPath(range);
     await disk.rename(path, sealed);
     catalog.add({ path: sealed, range, bytes, steps });
+    return "sealed";
   }
 
   async #dropOld(): Promise<void> {
