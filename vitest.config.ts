@@ -18,13 +18,14 @@ export default defineConfig({
         },
       },
       {
-        // Clusters of real processes, one at a time: two cores are few.
+        // Clusters of real processes. They wait more than they work, so two share two cores well; more
+        // would only take each other's time.
         test: {
           ...shared,
           name: "system",
           include: ["test/system/*.test.ts"],
           setupFiles: ["test/system/log-failures.ts"],
-          fileParallelism: false,
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
         },
       },

@@ -4,12 +4,12 @@
 import { closeSync, cpSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { EXIT_CODES, type FatalReason } from "../../src/node/fatal.ts";
+import { freePorts } from "../system/ports.ts";
 import {
   type ClusterStatus,
   type Place,
   ProcessCluster,
   type ServerProcess,
-  freePorts,
   until,
 } from "../system/process-cluster.ts";
 import { type Machine, run } from "./machine.ts";

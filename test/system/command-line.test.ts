@@ -1,11 +1,10 @@
 // The command line as somebody meets it who has just installed the program.
 
 import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
-import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, onTestFinished, test } from "vitest";
+import { freePorts, isFree } from "./ports.ts";
 import { RunningCommand, raft3d } from "./command.ts";
 import { Load, modelsAt, wrongWith } from "./load.ts";
 import { ProcessCluster, until } from "./process-cluster.ts";
@@ -28,28 +27,6 @@ function processesWith(text: string): number[] {
       return false; // it has just ended
     }
   });
-}
-
-/** The first of `count` ports in a row that nobody listens on. */
-async function portsInARow(count: number): Promise<number> {
-  for (let first = 12_000 + (process.pid % 1000) * 19; ; first += count) {
-    const ports = Array.from({ length: count }, (_, at) => first + at);
-    const free = await Promise.all(ports.map(isFree));
-    if (free.every(Boolean)) return first;
-  }
-}
-
-async function isFree(port: number): Promise<boolean> {
-  const server = createServer();
-  try {
-    server.listen(port, "127.0.0.1");
-    await once(server, "listening");
-    return true;
-  } catch {
-    return false;
-  } finally {
-    server.close();
-  }
 }
 
 describe("raft3d demo", () => {
@@ -79,7 +56,7 @@ describe("raft3d up", () => {
     onTestFinished(() => {
       if (isLinux) for (const pid of processesWith(folder)) process.kill(pid, "SIGKILL");
     });
-    const first = await portsInARow(6);
+    const [first = 0] = await freePorts(6);
     const where = ["--data", folder, "--port", String(first), "--peer-port", String(first + 3)];
     const up = await startUp(where);
     const origins = [0, 1, 2].map((at) => `http://127.0.0.1:${first + at}`);

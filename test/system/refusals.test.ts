@@ -14,7 +14,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, test } from "vitest";
 import { Load, modelsAt, wrongWith } from "./load.ts";
-import { ProcessCluster, ServerProcess, freePorts, until } from "./process-cluster.ts";
+import { freePorts } from "./ports.ts";
+import { ProcessCluster, ServerProcess, until } from "./process-cluster.ts";
 
 let cluster: ProcessCluster;
 afterEach(() => cluster.dispose());
