@@ -1,0 +1,202 @@
+// What is measured: each started fresh, alone on the machine, with its data on the same disk.
+
+import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { MAIN } from "../system/process-cluster.ts";
+import { freePorts } from "../system/ports.ts";
+import { Server, ask, metric, until } from "./processes.ts";
+import type { Load } from "./wrk.ts";
+
+const HOST = "127.0.0.1";
+const NODES = [0, 1, 2] as const;
+const FASTIFY_ECHO = fileURLToPath(new URL("fastify-echo.mjs", import.meta.url));
+
+/** Where load can go. */
+export type Through = "leader" | "follower" | "all";
+
+export interface System {
+  readonly name: string;
+  /** The leader first, if there is one. */
+  readonly servers: readonly Server[];
+  addresses(through: Through): readonly string[];
+  /** A write that makes an object of its own. */
+  readonly create: Load;
+  /** A linearizable read of one object; made when it is asked for. */
+  get(): Promise<Load>;
+  /** Syncs of logs so far, over all nodes; null where nothing is kept. */
+  syncs(): Promise<number | null>;
+  stop(): Promise<void>;
+}
+
+/** How a system is started: with its files in a folder that is there and empty. */
+export interface Kind {
+  readonly name: string;
+  /** Why it cannot be measured here; null: it can. */
+  readonly missing: () => string | null;
+  readonly ways: readonly Through[];
+  start(folder: string): Promise<System>;
+}
+
+export const PRINTER = { company: "Creality", model: "Ender 3 V2" };
+const CREATE: Load = { method: "POST", path: "/api/v1/printers", body: JSON.stringify(PRINTER) };
+
+const raft3d: Kind = {
+  name: "raft3d",
+  missing: () => null,
+  ways: ["leader", "follower", "all"],
+  async start(folder) {
+    const ports = await freePorts(6);
+    const https = ports.slice(0, 3).map((port) => `${HOST}:${port}`);
+    const peers = ports.slice(3).map((port) => `${HOST}:${port}`);
+    const members = peers.map((peer, at) => `${at + 1}=${peer}`).join(",");
+    const servers = NODES.map((at) => {
+      const args = [MAIN, "serve", "--id", `${at + 1}`, "--data", join(folder, `node-${at + 1}`)];
+      args.push("--http", `${https[at]}`, "--peer", `${peers[at]}`, "--initial-cluster", members);
+      return new Server(`raft3d ${at + 1}`, process.execPath, args, join(folder, `${at + 1}.log`));
+    });
+    let leader = 0;
+    await until("a leader", servers, async () => {
+      const all = await Promise.all(https.map((http) => ask(`http://${http}/api/v1/cluster`)));
+      leader = Number(all[0]?.["leader_id"] ?? 0);
+      return leader !== 0 && all.every((one) => one?.["leader_id"] === leader);
+    });
+    const order = byLeader(leader - 1);
+    const get = async (): Promise<Load> => {
+      const answer = await fetch(`http://${https[0]}${CREATE.path}`, {
+        method: "POST",
+        body: CREATE.body,
+        headers: { "content-type": "application/json" },
+      });
+      const { id } = (await answer.json()) as { readonly id: number };
+      return { method: "GET", path: `${CREATE.path}/${id}`, body: "" };
+    };
+    return cluster("raft3d", servers, https, order, CREATE, get, "raft3d_log_batches_total");
+  },
+};
+
+const etcd: Kind = {
+  name: "etcd",
+  missing: () =>
+    spawnSync("etcd", ["--version"]).error === undefined
+      ? null
+      : "etcd is not installed (Debian: apt-get install etcd-server)",
+  ways: ["leader"],
+  async start(folder) {
+    const ports = await freePorts(6);
+    const https = ports.slice(0, 3).map((port) => `${HOST}:${port}`);
+    const peers = ports.slice(3).map((port) => `http://${HOST}:${port}`);
+    const members = peers.map((peer, at) => `n${at + 1}=${peer}`).join(",");
+    const servers = NODES.map((at) => {
+      const http = `http://${https[at]}`;
+      const args = ["--name", `n${at + 1}`, "--data-dir", join(folder, `node-${at + 1}`)];
+      args.push("--listen-client-urls", http, "--advertise-client-urls", http);
+      args.push("--listen-peer-urls", `${peers[at]}`, "--initial-cluster", members);
+      args.push("--initial-advertise-peer-urls", `${peers[at]}`, "--logger", "zap");
+      args.push("--log-level", "error");
+      return new Server(`etcd ${at + 1}`, "etcd", args, join(folder, `${at + 1}.log`));
+    });
+    let leader = -1;
+    await until("a leader", servers, async () => {
+      const url = (http: string): string => `http://${http}/v3/maintenance/status`;
+      const all = await Promise.all(https.map((http) => ask(url(http), {})));
+      const id = all[0]?.["leader"];
+      leader = all.findIndex((one) => {
+        const header = one?.["header"] as { readonly member_id?: string } | undefined;
+        return id !== undefined && header?.member_id === id;
+      });
+      return leader >= 0 && all.every((one) => one?.["leader"] === id);
+    });
+    const value = base64(JSON.stringify(PRINTER));
+    // Twelve digits are base64 of nine bytes: a key of its own for each write.
+    const put: Load = {
+      method: "POST",
+      path: "/v3/kv/put",
+      body: JSON.stringify({ key: "%s", value }),
+    };
+    const get = async (): Promise<Load> => {
+      const key = base64("printer 1");
+      await ask(`http://${https[0]}/v3/kv/put`, { key, value });
+      return { method: "POST", path: "/v3/kv/range", body: JSON.stringify({ key }) };
+    };
+    const syncs = "etcd_disk_wal_fsync_duration_seconds_count";
+    return cluster("etcd", servers, https, byLeader(leader), put, get, syncs);
+  },
+};
+
+function base64(text: string): string {
+  return Buffer.from(text).toString("base64");
+}
+
+/** The nodes with the leader first. */
+function byLeader(leader: number): readonly number[] {
+  return [leader, ...NODES.filter((at) => at !== leader)];
+}
+
+function cluster(
+  name: string,
+  servers: readonly Server[],
+  https: readonly string[],
+  order: readonly number[],
+  create: Load,
+  get: () => Promise<Load>,
+  syncMetric: string,
+): System {
+  const addresses = order.flatMap((at) => https[at] ?? []);
+  return {
+    name,
+    servers: order.flatMap((at) => servers[at] ?? []),
+    create,
+    get,
+    addresses: (through) => {
+      if (through === "all") return addresses;
+      return through === "leader" ? addresses.slice(0, 1) : addresses.slice(1, 2);
+    },
+    syncs: async () => {
+      const counts = await Promise.all(https.map((http) => metric(http, syncMetric)));
+      return counts.reduce((sum, count) => sum + count, 0);
+    },
+    stop: async () => {
+      await Promise.all(servers.map((server) => server.stop()));
+    },
+  };
+}
+
+/** A server that reads JSON and sends it back: what the language and its HTTP cost by themselves. */
+function echo(name: string, args: (address: string) => readonly string[]): Kind {
+  return {
+    name,
+    missing: () => null,
+    ways: ["leader"],
+    async start(folder) {
+      const [port] = await freePorts(1);
+      const address = `${HOST}:${port}`;
+      const server = new Server(name, process.execPath, args(address), join(folder, "echo.log"));
+      await until("an answer", [server], async () => (await ask(`http://${address}/`)) !== null);
+      return {
+        name,
+        servers: [server],
+        create: CREATE,
+        get: () => Promise.resolve({ method: "GET", path: "/", body: "" }),
+        addresses: () => [address],
+        syncs: () => Promise.resolve(null),
+        stop: () => server.stop(),
+      };
+    },
+  };
+}
+
+export const KINDS: readonly Kind[] = [
+  raft3d,
+  etcd,
+  echo("bare node:http", (address) => [MAIN, "bench-echo", "--http", address]),
+  echo("fastify echo", (address) => [FASTIFY_ECHO, address]),
+];
+
+/** An empty folder for a system. */
+export function freshFolder(path: string): string {
+  if (existsSync(path)) rmSync(path, { recursive: true });
+  mkdirSync(path, { recursive: true });
+  return path;
+}
