@@ -20,4 +20,6 @@ export const LONG_CORPUS: readonly number[] = [
   10308,
   // As 10482.
   10331,
+  // The simulator's own: a receiver whose disk was full was never told that its transfer had ended.
+  12962,
 ];

@@ -4,11 +4,12 @@
 // is the world below it).
 
 import { type LogIndex, type NodeId, logIndex } from "../base/brand.ts";
-import { toError } from "../base/assert.ts";
+import { must, toError } from "../base/assert.ts";
 import {
   type NodeFacts,
   type OutgoingSnapshot,
   type PeerStatus,
+  type SnapshotSink,
   type Transport,
   type TransportCounters,
   TransportError,
@@ -240,16 +241,12 @@ class PacketTransport implements Transport {
       const offer = { index, term, bytes, sha256 };
       const sink = await outlived(receiver, to, receiver.handlers.receiveSnapshot(this.#id, offer));
       if (sink === null) return false;
-      for (let at = 0; at < bytes; at += CHUNK_BYTES) {
-        const chunk = await source.read(at, Math.min(CHUNK_BYTES, bytes - at));
-        await this.#network.pause();
-        if (this.#reach(to)?.life !== receiver.life || this.#network.breaks()) {
-          await outlived(receiver, to, sink.abort());
-          return false;
-        }
-        await outlived(receiver, to, sink.write(at, chunk));
+      try {
+        await this.#fill(to, receiver, sink, source);
+      } catch (thrown) {
+        await outlived(receiver, to, sink.abort());
+        throw thrown;
       }
-      await outlived(receiver, to, sink.finish());
       receiver.handlers.snapshotReceived(this.#id, { index: logIndex(index), term, message });
       return true;
     } catch (thrown) {
@@ -259,6 +256,26 @@ class PacketTransport implements Transport {
       this.#sending.delete(to);
       await source.close();
     }
+  }
+
+  async #fill(
+    to: NodeId,
+    receiver: Attached,
+    sink: SnapshotSink,
+    source: OutgoingSnapshot["source"],
+  ): Promise<void> {
+    const sender = must(this.#network.find(this.#id), "the sender");
+    const { bytes } = source;
+    for (let at = 0; at < bytes; at += CHUNK_BYTES) {
+      const read = source.read(at, Math.min(CHUNK_BYTES, bytes - at));
+      const chunk = await outlived(sender, this.#id, read);
+      await this.#network.pause();
+      if (this.#reach(to)?.life !== receiver.life || this.#network.breaks()) {
+        throw new TransportError(to, "the connection broke");
+      }
+      await outlived(receiver, to, sink.write(at, chunk));
+    }
+    await outlived(receiver, to, sink.finish());
   }
 
   #reach(to: NodeId): Attached | null {
