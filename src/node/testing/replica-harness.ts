@@ -293,7 +293,7 @@ export class Harness {
   }
 }
 
-function encodeEntries(
+export function encodeEntries(
   entries: readonly { index: number; term: number; type: number; data: Uint8Array }[],
 ): Uint8Array {
   const sorted = entries.toSorted((a, b) => a.index - b.index);
