@@ -19,7 +19,7 @@ import type { SnapshotPoint } from "../raft/messages.ts";
 import { releaseIndex } from "../storage/recovery.ts";
 import { DiskError } from "../env/disk.ts";
 import { CorruptionError, SnapshotSpaceError } from "../storage/errors.ts";
-import type { SnapshotId, SnapshotStore } from "../storage/snapshots/snapshot-store.ts";
+import type { SnapshotStore } from "../storage/snapshots/snapshot-store.ts";
 import type { Log } from "../storage/wal/log.ts";
 import type { EventLog } from "../storage/events/event-log.ts";
 import type {
@@ -130,7 +130,10 @@ export class SnapshotService {
         reason: toError(thrown).message,
       });
       if (thrown instanceof CorruptionError || thrown instanceof DiskError) {
-        await this.#putAside({ index, term });
+        // The state is in memory, whole: it is written anew, so that whoever needs a file gets one.
+        store.retire({ index, term });
+        logger.error("a snapshot cannot be read: a new one is taken", { index, term });
+        enqueue({ kind: "snapshot-lost", index });
       }
       enqueue({ kind: "snapshot-sent", to, index, ok: false });
     }
@@ -139,18 +142,6 @@ export class SnapshotService {
   /** The transfer of a snapshot failed. If that was the file's fault, the next attempt finds it. */
   transferFailed(index: number): void {
     this.#options.store.doubt(index);
-  }
-
-  /** The state is in memory, whole: it is written anew, so that whoever needs a file gets one. */
-  async #putAside(id: SnapshotId): Promise<void> {
-    const { enqueue, logger, onFailure, store } = this.#options;
-    try {
-      await store.setAside(id);
-    } catch (thrown) {
-      return onFailure(toError(thrown));
-    }
-    logger.error("a snapshot is damaged: it was put aside, and a new one is taken", { ...id });
-    enqueue({ kind: "snapshot-lost", index: id.index });
   }
 
   /** A peer offers a snapshot: one at a time, and only one that takes this node further. */

@@ -22,4 +22,6 @@ export const LONG_CORPUS: readonly number[] = [
   10331,
   // The simulator's own: a receiver whose disk was full was never told that its transfer had ended.
   12962,
+  // A snapshot that could not be read once was renamed, the power failed, and nothing was left to start from.
+  13701,
 ];

@@ -221,10 +221,28 @@ describe("the snapshot store", () => {
     await (await store.open(10, 3)).close(); // believed: it was good a moment ago
     store.doubt(10);
     await expect(store.open(10, 3)).rejects.toBeInstanceOf(CorruptionError);
-    await store.setAside({ index: 10, term: 3 });
+    store.retire({ index: 10, term: 3 });
     expect(store.has({ index: 10, term: 3 })).toBe(false);
     await store.write(metaAt(10), blocksOf(4).values(), noPause);
     await (await store.open(10, 3)).close();
+  });
+
+  it("lets go of one that could not be read only when the log vouches for a newer one", async () => {
+    const disk = newDisk();
+    const store = await openStore(disk);
+    const blocks = blocksOf(4);
+    await store.write(metaAt(10), blocks.values(), noPause);
+    disk.failNext({ operation: "open", path: /^snapshots/ }, "EIO");
+    await expect(store.open(10, 3)).rejects.toMatchObject({ code: "EIO" });
+    store.retire(metaAt(10));
+    // The power fails before there is another one: this one was good all the time.
+    const after = await openStore(disk.clone().crash(new SimRandom(7)));
+    expect(await load(after, metaAt(10))).toEqual({ meta: metaAt(10), blocks });
+    await store.write(metaAt(20), blocksOf(2).values(), noPause);
+    await store.prune(2, [metaAt(10)]);
+    expect(disk.files).toContain(snapshotPath(metaAt(10)));
+    await store.prune(2, [metaAt(10), metaAt(20)]);
+    expect(disk.files).toEqual([`${snapshotPath(metaAt(10))}.damaged`, snapshotPath(metaAt(20))]);
   });
 
   it("gives a received file its name only when all of it is what was announced", async () => {

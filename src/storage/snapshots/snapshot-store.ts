@@ -48,6 +48,8 @@ export class SnapshotStore {
   readonly #readers = new Map<string, number>();
   /** Files that go when their last reader closes. */
   readonly #doomed = new Set<string>();
+  /** Files that could not be read, and are there still. */
+  readonly #retired = new Map<string, SnapshotId>();
   /** What was checked once need not be checked again before the next transfer. */
   readonly #checked = new Map<string, SnapshotContent>();
   #temporaries = 0;
@@ -176,6 +178,8 @@ export class SnapshotStore {
   async prune(keep: number, marks: readonly SnapshotId[]): Promise<void> {
     assert(keep > 0, "the newest snapshot must stay");
     const vouched = this.#list.filter((one) => marks.some((mark) => isSame(mark, one)));
+    const newest = vouched.at(-1)?.index ?? 0;
+    for (const [path, { index }] of this.#retired) if (index <= newest) await this.#moveAside(path);
     const oldest = vouched.at(-keep);
     if (oldest === undefined) return;
     await this.#removeAll(this.#list.filter((one) => one.index < oldest.index));
@@ -198,16 +202,32 @@ export class SnapshotStore {
     await this.#removeAll(this.#list.filter((one) => isSame(one, { index, term })));
   }
 
-  /** Puts a damaged snapshot out of use, under another name, for people to look at. */
-  async setAside(id: SnapshotId): Promise<void> {
+  /**
+   * Puts a snapshot out of use that could not be read. The file stays under its name until the log vouches
+   * for another one: it may be all that this node can start from, and it may be the reading that failed.
+   */
+  retire(id: SnapshotId): void {
     if (!this.has(id)) return;
-    const { disk } = this.#options;
     const path = snapshotPath(id);
-    await disk.rename(path, `${path}${DAMAGED_SUFFIX}`);
-    await disk.syncFolder(SNAPSHOT_FOLDER);
     this.#list = this.#list.filter((one) => !isSame(one, id));
     this.#checked.delete(path);
     this.#doomed.delete(path);
+    this.#retired.set(path, id);
+  }
+
+  /** Gives a damaged snapshot another name, for people to look at. There must be a better one. */
+  async setAside(id: SnapshotId): Promise<void> {
+    if (!this.has(id)) return;
+    this.retire(id);
+    await this.#moveAside(snapshotPath(id));
+  }
+
+  async #moveAside(path: string): Promise<void> {
+    const { disk } = this.#options;
+    this.#retired.delete(path);
+    if ((await disk.stat(path)) === null) return; // it was the missing of it that was found
+    await disk.rename(path, `${path}${DAMAGED_SUFFIX}`);
+    await disk.syncFolder(SNAPSHOT_FOLDER);
   }
 
   #temporary(): string {
@@ -224,6 +244,7 @@ export class SnapshotStore {
     const { index, term } = meta;
     this.#checked.delete(path);
     this.#doomed.delete(path);
+    this.#retired.delete(path); // the new one has taken its place
     this.#list = sorted([
       ...this.#list.filter((one) => !isSame(one, meta)),
       { index, term, bytes },
