@@ -21,7 +21,9 @@ export const LONG_CORPUS: readonly number[] = [
   // As 10482.
   10331,
   // The simulator's own: a receiver whose disk was full was never told that its transfer had ended.
-  12962,
+  12962, 14484,
+  // The checker's own: a write said that the disk was full after there was room again.
+  14849,
   // A snapshot that could not be read once was renamed, the power failed, and nothing was left to start from.
   13701,
 ];

@@ -46,6 +46,8 @@ export class DiskFate {
   readonly #hanging = new Map<SimDisk, number>();
   readonly #hung = new WeakSet<SimDisk>();
   readonly #full = new Set<NodeId>();
+  /** Disks that have room again: an operation may still say that there was none. */
+  readonly #filled = new WeakSet<SimDisk>();
   readonly #rotten = new Set<NodeId>();
   readonly #lost = new Set<NodeId>();
   readonly #releases = new Set<() => void>();
@@ -75,7 +77,9 @@ export class DiskFate {
     if (error.reason === "disk-failed") {
       // A file that is gone may be missed while the node runs; its next start says what that means.
       const isGone = this.#rotten.has(node) && isMissing(error);
-      return isGone || this.#failing.has(disk) || this.#full.has(node) ? "again" : "unexplained";
+      const wasFull = this.#full.has(node) || this.#filled.has(disk);
+      const isFull = wasFull && saysNoRoom(error);
+      return isGone || isFull || this.#failing.has(disk) ? "again" : "unexplained";
     }
     if (error.reason === "disk-stalled") return this.#hung.has(disk) ? "again" : "unexplained";
     if (error.reason === "directory-refused" && this.#rotten.has(node)) {
@@ -144,7 +148,9 @@ export class DiskFate {
   #makeRoom(id: NodeId): void {
     if (!this.#full.delete(id)) return;
     this.#world.trace(`fate: the disk of node ${id} has room again`);
-    this.#world.place(id).disk.setCapacity(Number.POSITIVE_INFINITY);
+    const { disk } = this.#world.place(id);
+    this.#filled.add(disk);
+    disk.setCapacity(Number.POSITIVE_INFINITY);
   }
 
   // --- Rot
@@ -233,4 +239,8 @@ function usedBytes(file: Uint8Array): number {
 
 function isMissing({ cause }: FatalError): boolean {
   return cause instanceof DiskError && cause.code === "ENOENT";
+}
+
+function saysNoRoom({ cause }: FatalError): boolean {
+  return cause instanceof DiskError && cause.code === "ENOSPC";
 }
