@@ -447,6 +447,19 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     units: ["src/storage/recovery.test.ts", "src/storage/storage.crash.test.ts"],
   },
   {
+    name: "unreadable-snapshot-let-go-early",
+    class: "B7",
+    story: "A snapshot that could not be read is renamed before the log vouches for another one.",
+    edits: [
+      {
+        file: "src/storage/snapshots/snapshot-store.ts",
+        find: "if (index <= newest) await this.#moveAside(path);",
+        replace: "if (index >= 0) await this.#moveAside(path);",
+      },
+    ],
+    units: ["src/storage/snapshots/snapshot-store.test.ts"],
+  },
+  {
     name: "node-file-crc-unchecked",
     class: "B11",
     story: "node.json is believed whatever its checksum says.",
