@@ -205,7 +205,8 @@ func (g *Group) proposeForwarded() {
 
 // Step gives raft a message from another node. The host has checked the connection it came on; here
 // the message itself is checked (DESIGN, safety rule 9; etcd raft rawnode.go, Step). A MsgSnap is taken
-// only if withSnapshot says that the file that belongs to it has arrived and is durable.
+// only if withSnapshot says that the file that belongs to it has arrived and is durable, or if it is no
+// news here: then raft's answer tells the leader how far this node is, and no file is needed.
 func (g *Group) Step(from uint64, input []byte, withSnapshot bool) int32 {
 	m := &pb.Message{}
 	if err := proto.Unmarshal(input, m); err != nil {
@@ -228,7 +229,8 @@ func (g *Group) Step(from uint64, input []byte, withSnapshot bool) int32 {
 		if raft.IsEmptySnap(m.GetSnapshot()) {
 			return statusMalformed
 		}
-		if !withSnapshot {
+		isNews := m.GetSnapshot().GetMetadata().GetIndex() > g.node.BasicStatus().GetCommit()
+		if isNews && !withSnapshot {
 			return statusRefused
 		}
 	case pb.MsgTransferLeader:

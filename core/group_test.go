@@ -200,6 +200,65 @@ func TestAMessageThatIsNotForThisNodeOrNotFromItsSenderIsRefused(t *testing.T) {
 	}
 }
 
+// A follower answers what it hears from an older term, to depose whoever leads there (raft.go, Step). If that
+// node has been elected again meanwhile, the answer tells it that the follower has nothing, and it offers a
+// snapshot; only the answer to that can tell it better.
+func TestALeaderThatTakesAFollowerForEmptyLearnsBetterFromTheSnapshotItOffers(t *testing.T) {
+	c := newCluster(t, 1, 2, 3)
+	c.elect(1)
+	for i := range 20 {
+		propose(c.hosts[1].group, fmt.Sprint(i))
+		c.settle()
+	}
+	leader := c.hosts[1].group
+	w := &writer{}
+	w.u64(20)
+	w.confState(&pb.ConfState{Voters: []uint64{1, 2, 3}})
+	if got := leader.Snapshotted(w.buf); got != 0 {
+		t.Fatalf("got %d", got)
+	}
+	if got := leader.Compact(20); got != 0 {
+		t.Fatalf("got %d", got)
+	}
+	c.cut[3] = true
+	// A leader that has just been elected has heard nothing from node 3.
+	leader.node.TransferLeader(2)
+	c.settle()
+	c.hosts[2].group.node.TransferLeader(1)
+	c.settle()
+	if leader.node.BasicStatus().RaftState != raft.StateLeader {
+		t.Fatal("node 1 does not lead again")
+	}
+	delete(c.cut, 3)
+	c.withSnapshots = false // node 3 takes no file of what it has
+	stale, err := proto.Marshal(&pb.Message{
+		Type: pb.MsgAppResp.Enum(), From: new(uint64(3)), To: new(uint64(1)),
+		Term: new(leader.node.BasicStatus().GetTerm()),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := leader.Step(3, stale, false); got != 0 {
+		t.Fatalf("got %d", got)
+	}
+	offered := 0
+	c.seen = func(_ uint64, m sent) {
+		if m.typ == pb.MsgSnap {
+			offered++
+		}
+	}
+	c.settle()
+	c.tick(4)
+	last, _ := leader.storage.LastIndex()
+	if match := leader.node.Status().Progress[3].Match; match != last {
+		t.Fatalf("the leader believes that node 3 has %d entries of %d, and offered %d snapshots",
+			match, last, offered)
+	}
+	if offered == 0 {
+		t.Fatal("nothing was offered: the answer had no effect")
+	}
+}
+
 func TestAFollowerBehindTheLogCatchesUpBySnapshot(t *testing.T) {
 	c := newCluster(t, 1, 2, 3)
 	c.elect(1)

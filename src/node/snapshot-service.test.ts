@@ -1,11 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { must } from "../base/assert.ts";
+import { logIndex, nodeId, term as asTerm } from "../base/brand.ts";
 import { Machine } from "../fsm/machine.ts";
 import type { SimDisk } from "../sim/disk.ts";
 import { FOUNDERS, encodeEntries, entriesFrom, storageWorld } from "../sim/storage-world.ts";
 import { EventLog } from "../storage/events/event-log.ts";
 import { createStorage, recover } from "../storage/recovery.ts";
 import type { Log } from "../storage/wal/log.ts";
+import type { SnapshotOffer } from "../transport/transport.ts";
 import { SnapshotService } from "./snapshot-service.ts";
 import type { Input } from "./steps.ts";
 
@@ -16,6 +18,7 @@ interface Node {
   readonly log: Log;
   readonly inputs: readonly Input[];
   readonly take: () => Promise<void>;
+  readonly service: SnapshotService;
 }
 
 /** A node's storage with six entries in its log, an event in memory, and the state they lead to. */
@@ -46,7 +49,7 @@ async function openNode(): Promise<Node> {
     onFailure,
   });
   const effect = { kind: "take-snapshot", point: POINT, view: machine.view() } as const;
-  return { disk, log, inputs, take: () => service.take(effect) };
+  return { disk, log, inputs, take: () => service.take(effect), service };
 }
 
 /** Lets everything happen that waits for nothing but its turn. */
@@ -61,7 +64,7 @@ function vouches(log: Log): boolean {
 describe("a snapshot of the node's own state", () => {
   test("is vouched for by the log when its file is on the disk, and not before", async () => {
     const { disk, inputs, log, take } = await openNode();
-    const goOn = disk.hang({ operation: "sync", path: /^snapshots\// });
+    const { release: goOn } = disk.hang({ operation: "sync", path: /^snapshots\// });
     const taking = take();
     await settle();
     expect(vouches(log)).toBe(false);
@@ -74,7 +77,7 @@ describe("a snapshot of the node's own state", () => {
 
   test("is told to the core when the log's mark is on the disk, and not before", async () => {
     const { disk, inputs, take } = await openNode();
-    const goOn = disk.hang({ operation: "write", path: /^wal\/.*\.wal$/ });
+    const { release: goOn } = disk.hang({ operation: "write", path: /^wal\/.*\.wal$/ });
     const taking = take();
     await settle();
     expect(inputs).toEqual([]);
@@ -85,7 +88,7 @@ describe("a snapshot of the node's own state", () => {
 
   test("is begun when the events up to it are on the disk: no replay would make them again", async () => {
     const { disk, take } = await openNode();
-    const goOn = disk.hang({ operation: "sync", path: /^events\// });
+    const { release: goOn } = disk.hang({ operation: "sync", path: /^events\// });
     const taking = take();
     await settle();
     expect(await disk.list("snapshots")).toEqual([]);
@@ -94,4 +97,23 @@ describe("a snapshot of the node's own state", () => {
     const [file] = await disk.list("snapshots");
     expect(must(file, "the snapshot's file")).toMatch(/\.snap$/);
   });
+});
+
+test("a snapshot that is no news here is not received, and raft tells the leader so", async () => {
+  const { inputs, service } = await openNode();
+  const from = nodeId(2);
+  const message = new Uint8Array([8, 7]);
+  const offer = (index: number): SnapshotOffer => ({
+    index: logIndex(index),
+    term: asTerm(1),
+    bytes: 100,
+    sha256: "0".repeat(64),
+    message,
+  });
+  expect(await service.receive(from, offer(POINT.index))).toBeNull();
+  expect(inputs).toEqual([{ kind: "message", from, bytes: message }]);
+  const sink = await service.receive(from, offer(POINT.index + 1));
+  expect(sink).not.toBeNull();
+  expect(inputs).toHaveLength(1);
+  await sink?.abort();
 });

@@ -146,7 +146,13 @@ export class SnapshotService {
 
   /** A peer offers a snapshot: one at a time, and only one that takes this node further. */
   async receive(from: NodeId, offer: SnapshotOffer): Promise<SnapshotSink | null> {
-    if (this.#receiving || offer.index <= this.#options.appliedIndex()) return null;
+    if (offer.index <= this.#options.appliedIndex()) {
+      // The leader knows less of this node than is true, and would offer for ever: raft answers it. (The
+      // late answer to an older term did that, in a soak: seed 16077.)
+      this.#options.enqueue({ kind: "message", from, bytes: offer.message });
+      return null;
+    }
+    if (this.#receiving) return null;
     this.#receiving = true;
     try {
       const sink = await this.#options.store.receive(offer);

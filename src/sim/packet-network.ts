@@ -238,7 +238,7 @@ class PacketTransport implements Transport {
       const receiver = this.#reach(to);
       if (receiver === null) return false;
       const { bytes, sha256 } = source;
-      const offer = { index, term, bytes, sha256 };
+      const offer = { index, term, bytes, sha256, message };
       const sink = await outlived(receiver, to, receiver.handlers.receiveSnapshot(this.#id, offer));
       if (sink === null) return false;
       try {

@@ -57,7 +57,8 @@ async function receive(
   if (begin === null) throw new Abandoned(`a ${frame.kind} frame where a snapshot should begin`);
   context.refusals.settled("accepted", from.id);
   const { index, term, bytes, sha256, message } = begin;
-  const sink = await handlers.receiveSnapshot(from.id, { index, term, bytes, sha256 });
+  const offer = { index, term, bytes, sha256, message };
+  const sink = await handlers.receiveSnapshot(from.id, offer);
   if (sink === null) throw new Abandoned("no snapshot is taken now");
   try {
     if (context.isStopped) throw new Abandoned("stopped");

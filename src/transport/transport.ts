@@ -175,6 +175,8 @@ export interface SnapshotOffer {
   readonly term: Term;
   readonly bytes: number;
   readonly sha256: string;
+  /** The raft message that the file belongs to. */
+  readonly message: Uint8Array;
 }
 
 /**

@@ -99,8 +99,8 @@ export const CORE_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: GROUP,
-        find: "\t\tif !withSnapshot {\n\t\t\treturn statusRefused\n\t\t}\n",
-        replace: "",
+        find: "\t\tif isNews && !withSnapshot {\n\t\t\treturn statusRefused\n\t\t}\n",
+        replace: "\t\t_ = isNews\n",
       },
     ],
     outsideSimulator: "no node of its own sends one outside a transfer",
