@@ -45,6 +45,7 @@ export class Checkers {
       case "start":
         return this.#logs.forget(event.node);
       case "line":
+      case "gone":
       case "fatal":
         return; // fate knows whether something explains it
     }

@@ -13,7 +13,7 @@ import {
   folderOf,
 } from "../env/disk.ts";
 import { type Random, below } from "../env/random.ts";
-import { DiskFaults, type DiskOperation, type FaultTarget } from "./disk-faults.ts";
+import { DiskFaults, type DiskOperation, type FaultTarget, type Hang } from "./disk-faults.ts";
 import { type FileHost, type Operation, SimFile, diskFailure } from "./disk-file.ts";
 import {
   Fate,
@@ -43,16 +43,19 @@ export class SimDisk implements Disk, FileHost {
   readonly stopped: Promise<void>;
   readonly #options: SimDiskOptions;
   readonly #tree: FolderImage;
-  readonly #faults = new DiskFaults();
+  readonly #faults: DiskFaults;
+  #failed = 0;
+  #held = 0;
   #tellStopped: () => void = () => undefined;
   #operations = 0;
   #stopAt = Number.POSITIVE_INFINITY;
   #isDead = false;
   #capacityBytes: number;
 
-  constructor(options: SimDiskOptions, tree = new FolderImage()) {
+  constructor(options: SimDiskOptions, tree = new FolderImage(), faults = new DiskFaults()) {
     this.#options = options;
     this.#tree = tree;
+    this.#faults = faults;
     this.#capacityBytes = options.capacityBytes ?? Number.POSITIVE_INFINITY;
     this.root = options.root ?? "sim";
     this.stopped = new Promise((resolve) => {
@@ -141,6 +144,15 @@ export class SimDisk implements Disk, FileHost {
     return this.#operations;
   }
 
+  /** How many operations were made to fail, and how many to hang. */
+  get failed(): number {
+    return this.#failed;
+  }
+
+  get held(): number {
+    return this.#held;
+  }
+
   get isDead(): boolean {
     return this.#isDead;
   }
@@ -159,13 +171,15 @@ export class SimDisk implements Disk, FileHost {
   /** The power fails. May be called again, with another chance, on the same dead disk. */
   crash(random: Random): SimDisk {
     this.stop();
-    return this.#with(survived(copied(this.#tree, new Map()), new Fate(random), new Map()));
+    const tree = survived(copied(this.#tree, new Map()), new Fate(random), new Map());
+    return this.#with(tree, this.#faults);
   }
 
   /** The process dies; the operating system keeps what was written, synced or not. */
   kill(random: Random): SimDisk {
     this.stop();
-    return this.#with(outlived(copied(this.#tree, new Map()), new Fate(random), new Map()));
+    const tree = outlived(copied(this.#tree, new Map()), new Fate(random), new Map());
+    return this.#with(tree, this.#faults);
   }
 
   /** Another disk with the same content. */
@@ -173,9 +187,10 @@ export class SimDisk implements Disk, FileHost {
     return this.#with(copied(this.#tree, new Map()));
   }
 
-  #with(tree: ImageNode): SimDisk {
+  /** Faults that are to come belong to the machine: they meet its next process, too. */
+  #with(tree: ImageNode, faults = new DiskFaults()): SimDisk {
     assert(tree.kind === "folder", "the root is a folder");
-    return new SimDisk({ ...this.#options, capacityBytes: this.#capacityBytes }, tree);
+    return new SimDisk({ ...this.#options, capacityBytes: this.#capacityBytes }, tree, faults);
   }
 
   /** The next operation that fits fails. */
@@ -188,8 +203,8 @@ export class SimDisk implements Disk, FileHost {
     this.#faults.forgive();
   }
 
-  /** Operations that fit do not complete until the returned function is called. */
-  hang(target: FaultTarget): () => void {
+  /** Operations that fit do not complete until the hang is released. */
+  hang(target: FaultTarget): Hang {
     return this.#faults.hang(target);
   }
 
@@ -258,6 +273,8 @@ export class SimDisk implements Disk, FileHost {
     if (this.#operations >= this.#stopAt) this.stop();
     if (this.#isDead) return new Promise(() => undefined);
     const verdict = this.#faults.judge(operation, path);
+    if (verdict.kind === "fails") this.#failed += 1;
+    if (verdict.kind === "hangs") this.#held += 1;
     const latencyMs = this.#options.latencyMs?.(operation, bytes, this.#options.random) ?? 0;
     return new Promise<T>((resolve, reject) => {
       const complete = (): void => {

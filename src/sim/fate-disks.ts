@@ -3,8 +3,8 @@
 // Rot has a budget: Raft survives a minority of spoilt disks, so at most that many nodes are touched in a
 // run. Each of these faults can be told from a crash (assumption A5 of src/storage/DESIGN.md), strays as
 // well: the fill of an unwritten sector belongs to its place, and in another it is damage. What cannot be
-// told is left out: a write that the disk confirms and never makes. A node that refuses its folder stays
-// down for the rest of the run, as it would until somebody replaces it.
+// told is left out: a last write that the disk confirms and never makes. A node that refuses its folder
+// stays down for the rest of the run, as it would until somebody replaces it.
 
 import { must } from "../base/assert.ts";
 import type { NodeId } from "../base/brand.ts";
@@ -14,11 +14,14 @@ import type { FatalError } from "../node/fatal.ts";
 import { decodeSegmentHeader } from "../storage/wal/format.ts";
 import type { SimDisk } from "./disk.ts";
 import type { DiskOperation } from "./disk-faults.ts";
-import { writtenEndOf } from "./segment-sectors.ts";
+import { unwrittenSectors, writtenEndOf } from "./segment-sectors.ts";
 import type { SimRandom } from "./sim-random.ts";
-import type { Place, World } from "./world.ts";
+import type { Life, World } from "./world.ts";
 
-const HANG_MS_MAX = 20_000;
+const HANG_TICKS_MAX = 600;
+/** A node whose log could not be written for so long must have ended itself: src/node/replica.ts. */
+const STALLED_TICKS_MAX = 260;
+const HANG_LOOK_TICKS = 10;
 const FULL_MS_MAX = 20_000;
 const ROOM_BYTES_MAX = 96 * 1024;
 
@@ -28,33 +31,71 @@ const FAILING: readonly DiskOperation[] = [
   "sync",
   "sync",
   "read",
+  "read",
   "open",
   "rename",
   "remove",
   "sync-folder",
   "list",
+  "stat",
+  "size",
 ];
 const SEGMENTS = /^wal\/[0-9n]/; // the next one keeps its first name as long as it is open
-const PLACES = [/^wal\//, /^snapshots\//, /^events\//, /^node/, /./];
+/** Folders stand for themselves in what lists and syncs them; the last one is the root. */
+const PLACES = [/^wal(\/|$)/, /^snapshots(\/|$)/, /^events(\/|$)/, /^(node|$)/, /^/];
+
+const SPOILS = ["flip", "flip", "zeros", "stray", "foreign", "cut", "lose"] as const;
+/** More than the batches of these clusters take. */
+const LAST_BATCH_SECTORS = 40;
 
 export class DiskFate {
   readonly #world: World;
   readonly #random: SimRandom;
-  /** Disks on which an operation was made to fail; another process, another disk. */
-  readonly #failing = new WeakSet<SimDisk>();
-  /** Disks that hang, and how often at once; and those that ever did. */
-  readonly #hanging = new Map<SimDisk, number>();
-  readonly #hung = new WeakSet<SimDisk>();
+  readonly #tickMs: number;
+  /** Since when nothing that fate did to a process may have kept it from counting its ticks. */
+  readonly #undisturbedSince: (id: NodeId) => number | null;
+  readonly #restart: (id: NodeId) => void;
+  /** How many hangs there are at once. */
+  readonly #hanging = new Map<NodeId, number>();
   readonly #full = new Set<NodeId>();
   /** Disks that have room again: an operation may still say that there was none. */
   readonly #filled = new WeakSet<SimDisk>();
-  readonly #rotten = new Set<NodeId>();
+  /** Nodes with rot, and whether there is any outside the history, which no node refuses to start over. */
+  readonly #rotten = new Map<NodeId, "history" | "memory">();
   readonly #lost = new Set<NodeId>();
   readonly #releases = new Set<() => void>();
+  /** Operations that failed and that hung, over the lives of all disks that are dead. */
+  readonly #past = { failed: 0, held: 0 };
+  /** A node that a fault should have ended, and did not. */
+  problem: string | null = null;
 
-  constructor(world: World, random: SimRandom) {
+  constructor(
+    world: World,
+    tickMs: number,
+    undisturbedSince: (id: NodeId) => number | null,
+    restart: (id: NodeId) => void,
+    random: SimRandom,
+  ) {
     this.#world = world;
+    this.#restart = restart;
+    this.#tickMs = tickMs;
+    this.#undisturbedSince = undisturbedSince;
     this.#random = random;
+    world.watch((event) => {
+      if (event.kind !== "gone") return;
+      this.#past.failed += event.disk.failed;
+      this.#past.held += event.disk.held;
+    });
+  }
+
+  /** Operations that were made to fail, and to hang, so far. */
+  get met(): { readonly failed: number; readonly held: number } {
+    const met = { ...this.#past };
+    for (const { disk } of this.#world.places) {
+      met.failed += disk.failed;
+      met.held += disk.held;
+    }
+    return met;
   }
 
   /** Nodes whose folders were refused for good. */
@@ -68,7 +109,7 @@ export class DiskFate {
 
   /** Whether nothing about its disk explains that a node does not serve. */
   isWell(id: NodeId): boolean {
-    return !this.#full.has(id) && !this.#hanging.has(this.#world.place(id).disk);
+    return !this.#full.has(id) && !this.#hanging.has(id);
   }
 
   /** What to make of a node's end: it may be started again, it may not, or nothing explains it. */
@@ -79,57 +120,68 @@ export class DiskFate {
       const isGone = this.#rotten.has(node) && isMissing(error);
       const wasFull = this.#full.has(node) || this.#filled.has(disk);
       const isFull = wasFull && saysNoRoom(error);
-      return isGone || isFull || this.#failing.has(disk) ? "again" : "unexplained";
+      return isGone || isFull || disk.failed > 0 ? "again" : "unexplained";
     }
-    if (error.reason === "disk-stalled") return this.#hung.has(disk) ? "again" : "unexplained";
-    if (error.reason === "directory-refused" && this.#rotten.has(node)) {
+    if (error.reason === "disk-stalled") return disk.held > 0 ? "again" : "unexplained";
+    if (error.reason === "directory-refused" && this.#rotten.get(node) === "memory") {
       this.#lost.add(node);
       return "lost";
     }
     return "unexplained";
   }
 
-  #pickPlace(): Place | null {
-    const running = this.#world.places.filter((place) => place.clock !== null);
-    return running.length === 0 ? null : this.#random.pick(running);
-  }
-
-  /** The next operation of some kind, somewhere, fails. */
+  /** The next operation of some kind, somewhere, fails: of this process, or of the one after it. */
   error(): boolean {
-    const place = this.#pickPlace();
-    if (place === null) return false;
-    // Half of it where it matters most: at a write to the log.
-    const isLog = this.#random.chance(0.5);
+    const { id, disk } = this.#random.pick(this.#world.places);
+    // A part of it where it matters most: at a write to the log.
+    const isLog = this.#random.chance(0.3);
     const operation = isLog ? "write" : this.#random.pick(FAILING);
     const path = isLog ? SEGMENTS : this.#random.pick(PLACES);
-    this.#world.trace(`fate: the next ${operation} of node ${place.id} at ${path} fails`);
-    place.disk.failNext({ operation, path }, "EIO");
-    this.#failing.add(place.disk);
+    this.#world.trace(`fate: the next ${operation} of node ${id} at ${path} fails`);
+    disk.failNext({ operation, path }, "EIO");
     return true;
   }
 
   hang(): boolean {
-    const place = this.#pickPlace();
-    if (place === null) return false;
-    const { id, disk } = place;
-    const operation = this.#random.pick(["write", "write", "sync", "read"] as const);
-    const path = this.#random.pick(PLACES);
+    const { id, disk } = this.#random.pick(this.#world.places);
+    const isLog = this.#random.chance(0.5);
+    const operation = isLog ? "write" : this.#random.pick(["write", "sync", "read"] as const);
+    const path = isLog ? SEGMENTS : this.#random.pick(PLACES);
     // Mostly short; now and then so long that the node must give its disk up.
-    const ms = this.#random.unit() ** 3 * HANG_MS_MAX;
+    const ms = this.#random.unit() ** 3 * HANG_TICKS_MAX * this.#tickMs;
     this.#world.trace(`fate: ${operation} of node ${id} at ${path} hangs for ${ms.toFixed(0)} ms`);
-    const letGo = disk.hang({ operation, path });
-    this.#hung.add(disk);
-    this.#hanging.set(disk, (this.#hanging.get(disk) ?? 0) + 1);
+    const hang = disk.hang({ operation, path });
+    this.#hanging.set(id, (this.#hanging.get(id) ?? 0) + 1);
     const release = (): void => {
       if (!this.#releases.delete(release)) return;
-      const left = must(this.#hanging.get(disk), "hangs") - 1;
-      if (left > 0) this.#hanging.set(disk, left);
-      else this.#hanging.delete(disk);
-      letGo();
+      const left = must(this.#hanging.get(id), "hangs") - 1;
+      if (left > 0) this.#hanging.set(id, left);
+      else this.#hanging.delete(id);
+      hang.release();
     };
     this.#releases.add(release);
     this.#world.clock.after(ms, release);
+    if (isLog) this.#expectEnd(id, release);
     return true;
+  }
+
+  /** A node that says itself that it cannot write its log ends itself before long. */
+  #expectEnd(id: NodeId, release: () => void): void {
+    const { clock } = this.#world;
+    let stuck: { readonly life: Life; readonly sinceMs: number } | null = null;
+    const look = (): void => {
+      if (!this.#releases.has(release)) return;
+      const { life } = this.#world.place(id);
+      const nowMs = clock.monotonicMs();
+      if (life === null || life.node.status().checks.disk) stuck = null;
+      else if (stuck?.life !== life) stuck = { life, sinceMs: nowMs };
+      const sinceMs = Math.max(stuck?.sinceMs ?? nowMs, this.#undisturbedSince(id) ?? nowMs);
+      if (nowMs - sinceMs > STALLED_TICKS_MAX * this.#tickMs) {
+        this.problem ??= `node ${id} goes on, although its log hangs since ${sinceMs.toFixed(0)} ms`;
+      }
+      clock.after(HANG_LOOK_TICKS * this.#tickMs, look);
+    };
+    look();
   }
 
   /** Something else fills the disk, and is removed again after a while. */
@@ -168,7 +220,10 @@ export class DiskFate {
     const path = this.#random.pick(files);
     const done = this.#spoil(disk, path);
     this.#world.trace(`fate: ${path} of node ${id}: ${done}`);
-    this.#rotten.add(id);
+    const isMemory = !path.startsWith("events/") || this.#rotten.get(id) === "memory";
+    this.#rotten.set(id, isMemory ? "memory" : "history");
+    // Most of what a node has written it reads only when it starts.
+    if (this.#random.chance(0.5)) this.#restart(id);
     return true;
   }
 
@@ -186,7 +241,7 @@ export class DiskFate {
   #spoil(disk: SimDisk, path: string): string {
     const bytes = disk.peek(path);
     const sector = this.#drawSector(bytes);
-    const kind = this.#random.pick(["flip", "flip", "zeros", "foreign", "cut", "lose"] as const);
+    const kind = this.#random.pick(SPOILS);
     switch (kind) {
       case "flip": {
         const at = Math.min(
@@ -200,8 +255,18 @@ export class DiskFate {
       case "zeros":
         disk.overwrite(path, sector, new Uint8Array(SECTOR_BYTES));
         return `sector ${sector} reads as zeros`;
+      case "stray": {
+        // A write that went astray: the place it was meant for still holds what was there before.
+        const meant = this.#strayed(disk);
+        if (meant === null) return this.#spoil(disk, path);
+        const { at, from } = meant;
+        const moved = disk.peek(from).slice(at, at + SECTOR_BYTES);
+        disk.overwrite(from, at / SECTOR_BYTES, unwrittenSectors(disk.peek(from), at));
+        disk.overwrite(path, sector, moved);
+        return `sector ${sector} holds what was meant for ${from} at ${at}, which was never written`;
+      }
       case "foreign": {
-        // A write that went astray: this sector holds what was meant for another.
+        // As if a write had hit two places.
         const other = this.#random.pick(disk.files.filter((file) => disk.peek(file).length > 0));
         const theirs = disk.peek(other);
         const from = SECTOR_BYTES * this.#random.below(Math.ceil(theirs.length / SECTOR_BYTES));
@@ -221,6 +286,22 @@ export class DiskFate {
         disk.lose(path);
         return "is gone";
     }
+  }
+
+  /**
+   * A sector of the log that a write could have missed, and that what follows shows to be missing: not of
+   * the last batch, which nobody but the other nodes could miss.
+   */
+  #strayed(disk: SimDisk): { readonly from: string; readonly at: number } | null {
+    const segments = disk.files.filter((file) => SEGMENTS.test(file));
+    const from = segments[this.#random.below(Math.max(1, segments.length))];
+    if (from === undefined) return null;
+    const bytes = disk.peek(from);
+    if (decodeSegmentHeader(bytes).kind !== "header") return null;
+    const isLast = from === segments.findLast((file) => !file.endsWith("next.tmp"));
+    const sectors = writtenEndOf(bytes) / SECTOR_BYTES - (isLast ? LAST_BATCH_SECTORS : 0);
+    if (sectors <= 1) return null;
+    return { from, at: SECTOR_BYTES * this.#random.between(1, sectors - 1) };
   }
 
   /** Disks answer again and have room. Rot stays. */

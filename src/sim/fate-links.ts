@@ -1,12 +1,15 @@
 // What befalls the links between nodes: they are cut, both ways or one, clogged, slow, and lossy.
 
 import type { NodeId } from "../base/brand.ts";
-import { PERFECT_LINKS } from "./packet-network.ts";
+import { type LinkConditions, PERFECT_LINKS } from "./packet-network.ts";
 import type { SimRandom } from "./sim-random.ts";
 import { type Swarm, drawLinks } from "./swarm.ts";
 import type { World } from "./world.ts";
 
 const CLOG_MS_MAX = 5000;
+/** What elections of ten ticks and more do not mind. */
+const FAIR_LOSS_MAX = 0.02;
+const FAIR_TICKS_MAX = 1.5;
 
 export class LinkFate {
   readonly #world: World;
@@ -14,12 +17,24 @@ export class LinkFate {
   /** Directed: "1>2". */
   readonly #cuts = new Set<string>();
   readonly #clogs = new Map<string, number>();
+  readonly #swarm: Swarm;
+  /** Since when messages get through as a rule, and within a fraction of an election; null: they do not. */
+  fairSinceMs: number | null = null;
   partitions = 0;
 
   constructor(world: World, swarm: Swarm, random: SimRandom) {
     this.#world = world;
+    this.#swarm = swarm;
     this.#random = random;
-    world.wire.weather(swarm.links);
+    this.#change(swarm.links);
+  }
+
+  #change(links: LinkConditions): void {
+    this.#world.wire.weather(links);
+    const isFair =
+      links.loss <= FAIR_LOSS_MAX && links.delayMsMax <= FAIR_TICKS_MAX * this.#swarm.tickMs;
+    if (!isFair) this.fairSinceMs = null;
+    else this.fairSinceMs ??= this.#world.clock.monotonicMs();
   }
 
   /** Some nodes on one side, the others on the other; or one way; or a ring, each reaching the next. */
@@ -64,8 +79,15 @@ export class LinkFate {
   weather(): boolean {
     const links = drawLinks(this.#random, false);
     this.#world.trace(`fate: weather ${JSON.stringify(links)}`);
-    this.#world.wire.weather(links);
+    this.#change(links);
     return true;
+  }
+
+  /** A lull: everybody hears everybody, in fair weather. */
+  mend(): void {
+    this.heal();
+    this.#world.trace("fate: fair weather");
+    this.#change(PERFECT_LINKS);
   }
 
   heal(): boolean {
@@ -87,7 +109,6 @@ export class LinkFate {
   }
 
   end(): void {
-    this.heal();
-    this.#world.wire.weather(PERFECT_LINKS);
+    this.mend();
   }
 }

@@ -16,6 +16,8 @@ export class NodeFate {
   readonly #world: World;
   readonly #swarm: Swarm;
   readonly #random: SimRandom;
+  /** When something was last done to a node's process or clock; null: it is still in force. */
+  readonly #disturbed = new Map<NodeId, number | null>();
   #ended = false;
   crashes = 0;
 
@@ -88,8 +90,9 @@ export class NodeFate {
     const { clock } = this.#world.place(id);
     if (clock === null || clock.isFrozen) return false;
     this.#world.freeze(id);
+    this.#disturbed.set(id, null);
     this.#world.clock.after(this.#random.unit() * PAUSE_MS_MAX, () => {
-      if (this.#world.place(id).clock === clock && clock.isFrozen) this.#world.thaw(id);
+      if (this.#world.place(id).clock === clock && clock.isFrozen) this.#thaw(id);
     });
     return true;
   }
@@ -108,8 +111,42 @@ export class NodeFate {
     if (id === null) return false;
     const rate = this.#random.pick(RATES);
     this.#world.trace(`fate: the clock of node ${id} runs at ${rate}`);
-    this.#world.place(id).clock?.drift(rate);
+    this.#drift(id, rate);
     return true;
+  }
+
+  #drift(id: NodeId, rate: number): void {
+    this.#world.place(id).clock?.drift(rate);
+    this.#note(id);
+  }
+
+  #thaw(id: NodeId): void {
+    this.#world.thaw(id);
+    this.#note(id);
+  }
+
+  #note(id: NodeId): void {
+    this.#disturbed.set(id, this.isWell(id) ? this.#world.clock.monotonicMs() : null);
+  }
+
+  /** Since when a node's process has been well, as far as fate knows; null: it is not. */
+  undisturbedSince(id: NodeId): number | null {
+    if (!this.isWell(id)) return null;
+    return this.#disturbed.get(id) ?? 0;
+  }
+
+  /** A lull: nobody stands still, and all clocks run as they should. */
+  mend(): void {
+    for (const { id, clock } of this.#world.places) {
+      if (clock === null) continue;
+      if (clock.isFrozen) this.#thaw(id);
+      if (clock.rate !== 1) this.#drift(id, 1);
+    }
+  }
+
+  /** Somebody stops a process and starts it again. */
+  bounce(id: NodeId): void {
+    this.#crash(id, "kill");
   }
 
   /** Up, awake, and with a clock that keeps time: nothing about the process explains a stall. */
@@ -129,10 +166,9 @@ export class NodeFate {
 
   end(canStart: (id: NodeId) => boolean): void {
     this.#ended = true;
-    for (const { id, clock, disk } of this.#world.places) {
+    this.mend();
+    for (const { id, disk } of this.#world.places) {
       disk.stopAt(Number.POSITIVE_INFINITY);
-      if (clock?.isFrozen === true) this.#world.thaw(id);
-      clock?.drift(1);
       if (canStart(id)) this.#restart(id);
     }
   }

@@ -24,7 +24,7 @@ export class Fate {
   readonly #counts = new Map<FateKind, number>();
   #ended = false;
   /** A node that ended itself without a fault that explains it. */
-  problem: string | null = null;
+  #unexplained: string | null = null;
 
   constructor(world: World, swarm: Swarm) {
     this.#world = world;
@@ -32,7 +32,13 @@ export class Fate {
     this.#random = world.random.fork();
     const nodes = new NodeFate(world, swarm, this.#random.fork());
     const links = new LinkFate(world, swarm, this.#random.fork());
-    const disks = new DiskFate(world, this.#random.fork());
+    const disks = new DiskFate(
+      world,
+      swarm.tickMs,
+      (id) => nodes.undisturbedSince(id),
+      (id) => nodes.bounce(id),
+      this.#random.fork(),
+    );
     this.nodes = nodes;
     this.links = links;
     this.disks = disks;
@@ -59,6 +65,10 @@ export class Fate {
     this.#schedule();
   }
 
+  get problem(): string | null {
+    return this.#unexplained ?? this.disks.problem;
+  }
+
   /** How often each thing was done. */
   get counts(): ReadonlyMap<FateKind, number> {
     return this.#counts;
@@ -79,8 +89,9 @@ export class Fate {
     const { lullMs, stormActs } = this.swarm;
     if (lullMs === 0 || !this.#random.chance(1 / stormActs)) return 0;
     if (this.#random.chance(0.7)) {
-      this.links.heal();
+      this.links.mend();
       this.disks.mend();
+      this.nodes.mend();
     }
     return this.#random.unit() * 2 * lullMs;
   }
@@ -100,7 +111,7 @@ export class Fate {
   #onFatal(node: NodeId, error: FatalError): void {
     const verdict = this.disks.explains(node, error);
     if (verdict === "unexplained") {
-      this.problem ??= `node ${node} ended itself: ${error.reason}: ${error.message}`;
+      this.#unexplained ??= `node ${node} ended itself: ${error.reason}: ${error.message}`;
     } else if (verdict === "again") this.nodes.restartLater(node);
   }
 

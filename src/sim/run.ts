@@ -34,6 +34,9 @@ export interface RunResult {
   readonly leaderships: number;
   /** How often the cluster had no excuse for not answering. */
   readonly stallLooks: number;
+  /** Operations of disks that were made to fail, and to hang. */
+  readonly diskFailures: number;
+  readonly diskHangs: number;
   /** What the clients asked and were told: for the judge. */
   readonly history: History;
 }
@@ -110,6 +113,8 @@ async function runWorld(world: World, swarm: Swarm): Promise<RunResult> {
     faults: fate.counts,
     leaderships: checkers.leaderships,
     stallLooks: stalls.looks,
+    diskFailures: fate.disks.met.failed,
+    diskHangs: fate.disks.met.held,
     history,
   };
 }

@@ -36,6 +36,8 @@ interface SeedDone {
   readonly lost: number;
   readonly leaderships: number;
   readonly stallLooks: number;
+  readonly diskFailures: number;
+  readonly diskHangs: number;
   /** Operations of the history that the judge was given. */
   readonly judged: number;
   /** 1 if the judge ran out of time: that history proves nothing. */
@@ -70,6 +72,8 @@ async function runOne(seed: number, core: WebAssembly.Module, judge: Judge): Pro
     lost,
     leaderships,
     stallLooks: result.stallLooks,
+    diskFailures: result.diskFailures,
+    diskHangs: result.diskHangs,
     judged: result.answer?.operations ?? 0,
     undecided: result.answer?.verdict === "undecided" ? 1 : 0,
     faults: Object.fromEntries(result.faults),

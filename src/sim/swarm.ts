@@ -72,16 +72,21 @@ export type FateWeights = Readonly<Record<FateKind, number>>;
 const SIZES = [1, 2, 3, 3, 3, 3, 4, 5, 5];
 const TICKS_MS = [50, 100, 200, 400, 800];
 const FAULTS_S = [15, 30, 60, 120, 300, 600, 1200];
+/** Whatever their ticks: time for elections, hangs and lulls. */
+const FAULT_TICKS_MIN = [200, 400, 1500];
+/** The mean of the lulls between storms, in ticks: the longer ones show whether the cluster works again. */
+const LULL_TICKS = [0, 200, 800, 1600];
 
 export function drawSwarm(seed: number): Swarm {
   const random = new SimRandom(seed);
   const calm = random.chance(0.1);
-  const faultsMs = 1000 * random.pick(FAULTS_S);
+  const tickMs = random.pick(TICKS_MS);
+  const faultsMs = Math.max(1000 * random.pick(FAULTS_S), tickMs * random.pick(FAULT_TICKS_MIN));
   return {
     seed,
     size: random.pick(SIZES),
     wire: random.chance(0.3) ? "streams" : "packets",
-    tickMs: random.pick(TICKS_MS),
+    tickMs,
     snapshotEntries: random.pick([10, 25, 60, 200, 2000]),
     trailingEntries: random.pick([0, 3, 20, 100]),
     segmentBytes: 1024 * random.pick([16, 32, 128]),
@@ -89,7 +94,7 @@ export function drawSwarm(seed: number): Swarm {
     faultsMs,
     fateMs: random.pick([300, 1000, 3000, 10_000]),
     stormActs: random.pick([3, 10, 30]),
-    lullMs: random.pick([0, 10_000, 30_000, 100_000]),
+    lullMs: tickMs * random.pick(LULL_TICKS),
     links: drawLinks(random, calm),
     diskSlowness: random.pick([1, 1, 4, 30]),
     restartMsMax: random.pick([500, 2000, 8000]),

@@ -74,7 +74,9 @@ export type WorldEvent =
   /** A node wrote a line to its log: something has just happened there. */
   | { readonly kind: "line"; readonly node: NodeId }
   /** A process is about to start. */
-  | { readonly kind: "start"; readonly node: NodeId };
+  | { readonly kind: "start"; readonly node: NodeId }
+  /** A process is gone, and this is the disk that it had. */
+  | { readonly kind: "gone"; readonly node: NodeId; readonly disk: SimDisk };
 
 export class World {
   readonly clock = new SimClock();
@@ -262,6 +264,7 @@ export class World {
     life?.end();
     for (const group of life?.groups ?? []) group.close();
     place.disk = how === "power" ? disk.crash(this.random) : disk.kill(this.random);
+    this.#tell({ kind: "gone", node: id, disk });
   }
 
   /** The process stands still; its machine goes on. */
