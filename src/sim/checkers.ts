@@ -10,6 +10,7 @@ import type { FarmEvent } from "../fsm/event.ts";
 import { sleep } from "../env/clock.ts";
 import type { FarmReader } from "../node/api.ts";
 import type { PrintFarmNode } from "../node/print-farm-node.ts";
+import type { Ready } from "../raft/messages.ts";
 import { LogMatching } from "./log-matching.ts";
 import type { SimClock } from "./sim-clock.ts";
 import type { Workload } from "./workload.ts";
@@ -21,7 +22,6 @@ export class Checkers {
   /** The hashes at each index, by the first node that stopped there. */
   readonly #states = new Map<number, { readonly node: NodeId; readonly hashes: string }>();
   #problem: string | null = null;
-  leaderships = 0;
 
   constructor(world: World) {
     world.watch((event) => this.#watch(event));
@@ -31,13 +31,17 @@ export class Checkers {
     return this.#problem;
   }
 
+  /** Terms that somebody led. */
+  get leaderships(): number {
+    return this.#leaders.size;
+  }
+
   #watch(event: WorldEvent): void {
     switch (event.kind) {
-      case "leader":
-        return this.#oneLeaderPerTerm(event.node, event.term);
       case "applied":
         return this.#equalStates(event.node, event.index, event.hashes);
       case "ready": {
+        this.#oneLeaderPerTerm(event.node, event.ready);
         const problem = this.#logs.check(event.node, event.ready);
         if (problem !== null) this.#found(problem);
         return;
@@ -55,13 +59,13 @@ export class Checkers {
     this.#problem ??= problem;
   }
 
-  #oneLeaderPerTerm(node: NodeId, term: number): void {
-    this.leaderships += 1;
-    const other = this.#leaders.get(term);
-    if (other !== undefined && other !== node) {
-      this.#found(`nodes ${other} and ${node} both led term ${term}`);
-    }
-    this.#leaders.set(term, node);
+  /** By what the core itself says it is whenever it hands out work: whoever leads has work at once. */
+  #oneLeaderPerTerm(node: NodeId, { role, hardState }: Ready): void {
+    if (role !== "leader") return;
+    const { term } = hardState;
+    const leader = this.#leaders.get(term);
+    if (leader === undefined) this.#leaders.set(term, node);
+    else if (leader !== node) this.#found(`nodes ${leader} and ${node} both led term ${term}`);
   }
 
   /** The chain is a hash over all that was applied, so equal chains mean equal logs up to there. */
@@ -79,6 +83,9 @@ export class Checkers {
   async atRest(world: World, workload: Workload): Promise<string | null> {
     if (this.#problem !== null) return this.#problem;
     if (workload.violation !== null) return workload.violation;
+    // Then the checks above saw nothing at all, and what they found means nothing.
+    if (this.leaderships === 0 && workload.acknowledged > 0)
+      return "writes were acknowledged, and nobody was seen to lead";
     const nodes = world.alive.map(({ life }) => life.node);
     const digests = new Set(nodes.map((node) => `${node.appliedIndex} ${node.farm.digest()}`));
     if (digests.size !== 1)

@@ -60,7 +60,6 @@ export interface Life {
 }
 
 export type WorldEvent =
-  | { readonly kind: "leader"; readonly node: NodeId; readonly term: number }
   | {
       readonly kind: "applied";
       readonly node: NodeId;
@@ -311,24 +310,18 @@ export class World {
       disk,
       random: this.random.fork(),
       network: this.wire.network(id),
-      logger: this.#logger(`node ${id}`, (message, fields) => {
+      logger: this.#logger(`node ${id}`, () => {
         if (!clock.isHalted) this.#tell({ kind: "line", node: id });
-        if (message === "leadership" && fields["role"] === "leader") {
-          this.#tell({ kind: "leader", node: id, term: Number(fields["term"]) });
-        }
       }),
     };
   }
 
-  #logger(
-    who: string,
-    tap: (message: string, fields: LogFields) => void = () => undefined,
-  ): Logger {
+  #logger(who: string, tap: () => void = () => undefined): Logger {
     const line =
       (level: string) =>
       (message: string, fields: LogFields = {}): void => {
         this.trace(`${who}: ${level} ${message} ${JSON.stringify(fields)}`);
-        tap(message, fields);
+        tap();
       };
     const logger: Logger = {
       debug: () => undefined,
