@@ -36,18 +36,23 @@ export class Checkers {
     return this.#leaders.size;
   }
 
+  /** Whether each of the checks above was told of what it watches: else that it found nothing means nothing. */
+  get #sawAnything(): boolean {
+    return this.leaderships > 0 && this.#states.size > 0 && this.#logs.entries > 0;
+  }
+
   #watch(event: WorldEvent): void {
     switch (event.kind) {
       case "applied":
         return this.#equalStates(event.node, event.index, event.hashes);
-      case "ready": {
+      case "ready":
         this.#oneLeaderPerTerm(event.node, event.ready);
-        const problem = this.#logs.check(event.node, event.ready);
-        if (problem !== null) this.#found(problem);
-        return;
-      }
+        return this.#found(this.#logs.ready(event.node, event.ready));
+      case "opened":
+        return this.#logs.opened(event.node, event.base);
+      case "loaded":
+        return this.#found(this.#logs.loaded(event.node, event.block));
       case "start":
-        return this.#logs.forget(event.node);
       case "line":
       case "gone":
       case "fatal":
@@ -55,7 +60,7 @@ export class Checkers {
     }
   }
 
-  #found(problem: string): void {
+  #found(problem: string | null): void {
     this.#problem ??= problem;
   }
 
@@ -83,9 +88,7 @@ export class Checkers {
   async atRest(world: World, workload: Workload): Promise<string | null> {
     if (this.#problem !== null) return this.#problem;
     if (workload.violation !== null) return workload.violation;
-    // Then the checks above saw nothing at all, and what they found means nothing.
-    if (this.leaderships === 0 && workload.acknowledged > 0)
-      return "writes were acknowledged, and nobody was seen to lead";
+    if (workload.acknowledged > 0 && !this.#sawAnything) return "the checks saw nothing of the run";
     const nodes = world.alive.map(({ life }) => life.node);
     const digests = new Set(nodes.map((node) => `${node.appliedIndex} ${node.farm.digest()}`));
     if (digests.size !== 1)

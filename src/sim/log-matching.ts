@@ -1,59 +1,93 @@
 // Log Matching (thesis §3.5): if two logs hold an entry with the same index and term, they hold the same
-// entries up to there. Checked at every entry that a core hands out to be written, committed or not: an
-// index and a term must stand for one content, and for one term of the entry before.
+// entries up to there. Checked at every entry that a core hands out to be written, committed or not, and at
+// every one that a node found on its disk and hands to its core: an index and a term must stand for one
+// entry, and for one term of the entry before.
 
-import { must } from "../base/assert.ts";
 import type { NodeId } from "../base/brand.ts";
 import { crc32 } from "../base/hash.ts";
 import { ByteReader } from "../base/bytes.ts";
 import type { Ready } from "../raft/messages.ts";
-import { entryData, readSpan } from "../storage/wal/entries.ts";
+import { readSpan } from "../storage/wal/entries.ts";
 
+interface Place {
+  readonly index: number;
+  readonly term: number;
+}
+
+/** An entry as the first node that had it held it. */
 interface Known {
   readonly node: NodeId;
+  /** Of all of it, its type too. */
   readonly content: number;
-  /** Null where the first node to write the entry did not know it. */
-  before: number | null;
+  /** The term of the entry before. */
+  readonly before: number;
 }
 
 export class LogMatching {
   /** By "index/term". */
   readonly #known = new Map<string, Known>();
   /** By node: the term of each entry of its log. */
-  readonly #terms = new Map<NodeId, Map<number, number>>();
+  readonly #logs = new Map<NodeId, LogTerms>();
 
-  /** A process that starts may have lost what it had not synced. */
-  forget(node: NodeId): void {
-    this.#terms.delete(node);
+  /** Different entries seen so far, on any node. */
+  get entries(): number {
+    return this.#known.size;
+  }
+
+  /** A process begins with a log that ends here; whatever else its disk holds is loaded next. */
+  opened(node: NodeId, base: Place): void {
+    this.#logs.set(node, new LogTerms(base));
+  }
+
+  /** What is wrong with a block of entries that a node read from its disk; null if nothing. */
+  loaded(node: NodeId, block: Uint8Array): string | null {
+    return this.#check(node, block);
   }
 
   /** What is wrong with the entries that a core wants written; null if nothing. */
-  check(node: NodeId, ready: Ready): string | null {
-    const { append } = ready;
+  ready(node: NodeId, { append }: Ready): string | null {
     if (append === null) return null;
-    let terms = this.#terms.get(node) ?? new Map<number, number>();
     // A snapshot takes the place of everything.
-    const { snapshot } = append;
-    if (snapshot !== null) terms = new Map([[snapshot.index, snapshot.term]]);
-    this.#terms.set(node, terms);
-    if (append.entryCount === 0) return null;
-    const span = readSpan(new ByteReader(append.entries), append.entries);
-    for (const entry of span.entries) {
-      const { index, term } = entry;
-      const content = crc32(entryData(span, entry));
-      const before = terms.get(index - 1) ?? null;
-      terms.set(index, term);
+    if (append.snapshot !== null) this.opened(node, append.snapshot);
+    return append.entryCount === 0 ? null : this.#check(node, append.entries);
+  }
+
+  #check(node: NodeId, block: Uint8Array): string | null {
+    const log = this.#logs.get(node);
+    if (log === undefined) return `node ${node} has entries before it has a log`;
+    const { entries } = readSpan(new ByteReader(block), block);
+    for (const { at, bytes, index, term } of entries) {
+      const before = log.add({ index, term });
+      if (before === null) return `node ${node} holds entry ${index} behind a hole`;
+      const content = crc32(block.subarray(at, at + bytes));
       const key = `${index}/${term}`;
       const known = this.#known.get(key);
-      if (known === undefined) {
-        this.#known.set(key, { node, content, before });
-        continue;
+      if (known === undefined) this.#known.set(key, { node, content, before });
+      else if (known.content !== content || known.before !== before) {
+        return `nodes ${known.node} and ${node} hold different entries at ${key}`;
       }
-      known.before ??= before;
-      const same =
-        known.content === content && (before === null || must(known.before, "term") === before);
-      if (!same) return `nodes ${known.node} and ${node} hold different entries at ${key}`;
     }
     return null;
+  }
+}
+
+/** The terms of a log's entries; the first is of the entry before its first. */
+class LogTerms {
+  readonly #first: number;
+  readonly #terms: number[];
+
+  constructor({ index, term }: Place) {
+    this.#first = index;
+    this.#terms = [term];
+  }
+
+  /** Puts an entry in the place of those from its index on, and gives the term before it; null: a hole. */
+  add({ index, term }: Place): number | null {
+    const at = index - this.#first;
+    const before = this.#terms[at - 1];
+    if (before === undefined) return null;
+    this.#terms.length = at;
+    this.#terms.push(term);
+    return before;
   }
 }

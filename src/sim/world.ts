@@ -68,6 +68,13 @@ export type WorldEvent =
     }
   /** A process ended itself, or would not start. Told before it is gone. */
   | { readonly kind: "fatal"; readonly node: NodeId; readonly error: FatalError }
+  /** A process hands its core a log: the entry before those that follow as "loaded", block by block. */
+  | {
+      readonly kind: "opened";
+      readonly node: NodeId;
+      readonly base: { readonly index: number; readonly term: number };
+    }
+  | { readonly kind: "loaded"; readonly node: NodeId; readonly block: Uint8Array }
   /** The core handed out work. */
   | { readonly kind: "ready"; readonly node: NodeId; readonly ready: Ready }
   /** A node wrote a line to its log: something has just happened there. */
@@ -230,12 +237,8 @@ export class World {
         open: (config) => {
           const group = core.open(config);
           groups.push(group);
-          const ready = group.ready.bind(group);
-          group.ready = () => {
-            const due = ready();
-            if (due !== null) this.#tell({ kind: "ready", node: id, ready: due });
-            return due;
-          };
+          this.#tell({ kind: "opened", node: id, base: config.base });
+          this.#tap(id, group);
           return group;
         },
       }),
@@ -249,6 +252,20 @@ export class World {
       },
       onApplied: (index, hashes) => this.#tell({ kind: "applied", node: id, index, hashes }),
     });
+  }
+
+  /** Tells of all entries that come into a core from the disk, or go out to it. */
+  #tap(id: NodeId, group: Group): void {
+    const [load, ready] = [group.load.bind(group), group.ready.bind(group)];
+    group.load = (block) => {
+      this.#tell({ kind: "loaded", node: id, block });
+      load(block);
+    };
+    group.ready = () => {
+      const due = ready();
+      if (due !== null) this.#tell({ kind: "ready", node: id, ready: due });
+      return due;
+    };
   }
 
   /** Ends a process in the middle of whatever it was doing. Power takes what was not synced with it. */
