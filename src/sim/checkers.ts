@@ -7,14 +7,27 @@ import { parseRfc3339 } from "../base/time.ts";
 import { evolve } from "../fsm/evolve.ts";
 import { Farm } from "../fsm/farm.ts";
 import type { FarmEvent } from "../fsm/event.ts";
-import { sleep } from "../env/clock.ts";
-import type { FarmReader } from "../node/api.ts";
-import type { PrintFarmNode } from "../node/print-farm-node.ts";
+import type { Filament } from "../fsm/objects.ts";
+import { isActive } from "../fsm/transitions.ts";
+import { type Clock, sleep } from "../env/clock.ts";
+import type { FarmNode, FarmReader } from "../node/api.ts";
 import type { Ready } from "../raft/messages.ts";
 import { LogMatching } from "./log-matching.ts";
-import type { SimClock } from "./sim-clock.ts";
 import type { Workload } from "./workload.ts";
 import type { World, WorldEvent } from "./world.ts";
+
+/** What the checkers look at: of the world, of its nodes, and of what clients were told. */
+export interface Watched {
+  watch(watcher: (event: WorldEvent) => void): void;
+}
+export interface Rested extends Pick<World, "settled"> {
+  readonly clock: Clock;
+  readonly alive: readonly { readonly life: { readonly node: RestedNode } }[];
+}
+type RestedNode = Pick<FarmNode, "id" | "appliedIndex" | "farm"> & {
+  readonly events: Pick<FarmNode["events"], "read">;
+};
+export type Told = Pick<Workload, "requests" | "violation" | "acknowledged" | "mayBeDeleted">;
 
 export class Checkers {
   readonly #logs = new LogMatching();
@@ -23,7 +36,7 @@ export class Checkers {
   readonly #states = new Map<number, { readonly node: NodeId; readonly hashes: string }>();
   #problem: string | null = null;
 
-  constructor(world: World) {
+  constructor(world: Watched) {
     world.watch((event) => this.#watch(event));
   }
 
@@ -85,7 +98,7 @@ export class Checkers {
   // --- At rest
 
   /** After the faults, with every node up that can be, and caught up: nothing lost, nothing doubled, all the same. */
-  async atRest(world: World, workload: Workload): Promise<string | null> {
+  async atRest(world: Rested, workload: Told): Promise<string | null> {
     if (this.#problem !== null) return this.#problem;
     if (workload.violation !== null) return workload.violation;
     if (workload.acknowledged > 0 && !this.#sawAnything) return "the checks saw nothing of the run";
@@ -93,7 +106,8 @@ export class Checkers {
     const digests = new Set(nodes.map((node) => `${node.appliedIndex} ${node.farm.digest()}`));
     if (digests.size !== 1)
       return `nodes come to rest in different states: ${[...digests].join(" | ")}`;
-    const problem = checkRequests(must(nodes[0], "node").farm, workload);
+    const { farm } = must(nodes[0], "node");
+    const problem = checkRequests(farm, workload) ?? checkSpools(farm);
     if (problem !== null) return problem;
     for (const node of nodes) {
       const wrong = await world.settled(checkEvents(node, world.clock));
@@ -104,7 +118,7 @@ export class Checkers {
 }
 
 /** Each request happened as often as its client may believe: once, at most once, or never. */
-function checkRequests(farm: FarmReader, workload: Workload): string | null {
+function checkRequests(farm: FarmReader, workload: Told): string | null {
   const seen = new Map<string, number>();
   const count = (marker: string): void => void seen.set(marker, (seen.get(marker) ?? 0) + 1);
   for (const printer of farm.printers.values()) count(printer.company);
@@ -121,31 +135,34 @@ function checkRequests(farm: FarmReader, workload: Workload): string | null {
       return `${marker} was "never proposed" and happened`;
     if (outcome === "refused" && times > 0) return `${marker} was refused and happened`;
   }
-  return checkSpools(farm) ?? checkStatuses(farm, workload);
+  return checkStatuses(farm, workload);
 }
 
 /** Weight is conserved: what is gone from a spool is what its finished jobs took. */
 function checkSpools(farm: FarmReader): string | null {
+  const used = new Map<Filament, number>();
+  const reserved = new Map<Filament, number>();
+  for (const job of farm.jobs.values()) {
+    const spool = farm.filaments.get(String(job.filament_id));
+    // Gone, or another one under the same id.
+    if (spool === undefined || spool.created_index > job.created_index) continue;
+    const sums = job.status === "Done" ? used : isActive(job.status) ? reserved : null;
+    sums?.set(spool, (sums.get(spool) ?? 0) + job.print_weight_in_grams);
+  }
   for (const spool of farm.filaments.values()) {
-    let used = 0;
-    let reserved = 0;
-    for (const job of farm.jobs.values()) {
-      if (String(job.filament_id) !== String(spool.id)) continue;
-      if (job.status === "Done") used += job.print_weight_in_grams;
-      if (job.status === "Queued" || job.status === "Running")
-        reserved += job.print_weight_in_grams;
-    }
     const { remaining_weight_in_grams: remaining, total_weight_in_grams: total } = spool;
-    if (remaining !== total - used)
-      return `spool ${spool.id} holds ${remaining} of ${total} − ${used}`;
-    if (spool.reserved_weight_in_grams !== reserved) return `spool ${spool.id} reserves wrongly`;
-    if (reserved > remaining) return `spool ${spool.id} is promised ${reserved} of ${remaining}`;
+    const gone = used.get(spool) ?? 0;
+    const promised = reserved.get(spool) ?? 0;
+    if (remaining !== total - gone)
+      return `spool ${spool.id} holds ${remaining} of ${total} − ${gone}`;
+    if (spool.reserved_weight_in_grams !== promised) return `spool ${spool.id} reserves wrongly`;
+    if (promised > remaining) return `spool ${spool.id} is promised ${promised} of ${remaining}`;
   }
   return null;
 }
 
 /** An acknowledged end of a job is final. */
-function checkStatuses(farm: FarmReader, workload: Workload): string | null {
+function checkStatuses(farm: FarmReader, workload: Told): string | null {
   for (const { command, marker, outcome } of workload.requests) {
     if (command.kind !== "change-job-status" || outcome !== "done") continue;
     const status = farm.jobs.get(command.key)?.status;
@@ -169,8 +186,11 @@ interface EventLine {
   readonly hash: string;
 }
 
-/** The event log, folded from its beginning, is the state: at every event, and at the end. */
-async function checkEvents(node: PrintFarmNode, clock: SimClock): Promise<string | null> {
+/**
+ * The event log, folded from its beginning, is the state: at every event, and at the end. So what must hold
+ * in every state is asked of every state that there has been.
+ */
+async function checkEvents(node: RestedNode, clock: Clock): Promise<string | null> {
   const farm = Farm.empty();
   let after = 0;
   let patience = EVENTS_PATIENCE;
@@ -192,6 +212,8 @@ async function checkEvents(node: PrintFarmNode, clock: SimClock): Promise<string
         return `event ${index} cannot follow those before it: ${toError(thrown).message}`;
       }
       if (farm.digest() !== hash) return `event ${index} does not lead to the state it names`;
+      const wrong = checkSpools(farm);
+      if (wrong !== null) return `after event ${index}: ${wrong}`;
       after = index;
     }
     if (page.events.length === 0) break;
