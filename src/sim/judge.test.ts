@@ -9,7 +9,7 @@ import { aCommand, OPENING } from "../fsm/testing/commands.ts";
 import { Script } from "../fsm/testing/script.ts";
 import type { Called, List, Operation, Result } from "./history.ts";
 import { History, resultOf } from "./history.ts";
-import { describeAnswer, Judge } from "./judge.ts";
+import { describeAnswer, Judge, problemOf } from "./judge.ts";
 import { SimRandom } from "./sim-random.ts";
 
 let judge: Judge;
@@ -107,6 +107,16 @@ describe("the judge beside the state machine", () => {
     expect(answer.verdict).toBe("illegal");
     expect(describeAnswer(answer)).toMatch(/the list (has|lacks) printers/);
   });
+});
+
+test("a judge that runs out of steps has found nothing, which is a problem of its own", async () => {
+  const hasty = new Judge({ steps: 1 });
+  const answer = await hasty.judge(record("hasty", OPENING, new SimRandom(2)));
+  await hasty.close();
+  expect(answer.verdict).toBe("undecided");
+  expect(problemOf(answer)).toMatch(/is undecided[^]*proves nothing: give the judge more steps/);
+  expect(problemOf({ ...answer, verdict: "illegal" })).not.toMatch(/proves nothing/);
+  expect(problemOf({ ...answer, verdict: "ok" })).toBeNull();
 });
 
 test("a malformed history is an exception that names the line, and the judge goes on", async () => {

@@ -115,6 +115,17 @@ export class Judge {
   }
 }
 
+/**
+ * What is wrong with a history, in words; null only if an order was found. That none was found in time is as
+ * much a failure as that there is none: whoever runs a million seeds would not see the ones that say nothing.
+ */
+export function problemOf(answer: Answer): string | null {
+  if (answer.verdict === "ok") return null;
+  const text = describeAnswer(answer);
+  if (answer.verdict === "illegal") return text;
+  return `${text}\nIt proves nothing: give the judge more steps or time (JudgeOptions), or the run less to judge`;
+}
+
 /** An answer in words, for a report of a failure: what cannot be placed, and why. */
 export function describeAnswer(answer: Answer): string {
   const { history, verdict, reason, operations, placed, required } = answer;

@@ -1,6 +1,6 @@
 // A run and the judge's word on its history.
 
-import { type Answer, type Judge, describeAnswer } from "./judge.ts";
+import { type Answer, type Judge, problemOf } from "./judge.ts";
 import { type RunResult, runSeed } from "./run.ts";
 
 export interface JudgedRun extends RunResult {
@@ -8,7 +8,7 @@ export interface JudgedRun extends RunResult {
   readonly answer: Answer | null;
 }
 
-/** As `runSeed`; a history that is not linearizable is a problem like any other. */
+/** As `runSeed`; a history that is not known to be linearizable is a problem like any other. */
 export async function runJudged(
   seed: number,
   core: WebAssembly.Module,
@@ -18,6 +18,5 @@ export async function runJudged(
   const result = await runSeed(seed, core, onTrace);
   if (result.problem !== null) return { ...result, answer: null };
   const answer = await judge.judge(result.history);
-  const problem = answer.verdict === "illegal" ? describeAnswer(answer) : null;
-  return { ...result, problem, answer };
+  return { ...result, problem: problemOf(answer), answer };
 }

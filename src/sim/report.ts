@@ -11,8 +11,7 @@ export function describeRun(result: JudgedRun, realMs: number): string {
     `${swarm.size} nodes, ${(simulatedMs / 1000).toFixed(0)} s at ` +
     `${Math.round(simulatedMs / realMs)}×, ${result.acknowledged}/${result.requests} acknowledged, ` +
     `${result.reads} reads, ${result.leaderships} leaderships; ${faults || "no faults"}` +
-    `${result.lost > 0 ? `; ${result.lost} lost` : ""}` +
-    `${result.answer?.verdict === "undecided" ? "; UNDECIDED by the judge" : ""}`;
+    `${result.lost > 0 ? `; ${result.lost} lost` : ""}`;
   const verdict = `seed ${swarm.seed}: ${problem === null ? "held" : "FAILED"} (${counts})`;
   return problem === null ? verdict : `${verdict}\n${describeFailure(result)}`;
 }

@@ -40,8 +40,6 @@ interface SeedDone {
   readonly diskHangs: number;
   /** Operations of the history that the judge was given. */
   readonly judged: number;
-  /** 1 if the judge ran out of time: that history proves nothing. */
-  readonly undecided: number;
   readonly faults: Readonly<Record<string, number>>;
 }
 
@@ -75,7 +73,6 @@ async function runOne(seed: number, core: WebAssembly.Module, judge: Judge): Pro
     diskFailures: result.diskFailures,
     diskHangs: result.diskHangs,
     judged: result.answer?.operations ?? 0,
-    undecided: result.answer?.verdict === "undecided" ? 1 : 0,
     faults: Object.fromEntries(result.faults),
   };
 }

@@ -7,7 +7,7 @@ import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { toError } from "../../src/base/assert.ts";
 import { History } from "../../src/sim/history.ts";
-import { type Answer, type Judge, describeAnswer } from "../../src/sim/judge.ts";
+import { type Answer, type Judge, problemOf } from "../../src/sim/judge.ts";
 import { SimRandom } from "../../src/sim/sim-random.ts";
 import { until } from "../system/process-cluster.ts";
 import { type Scene, carryOut, count } from "./faults.ts";
@@ -122,8 +122,9 @@ class Round {
     const answer = await judge.judge(this.#history);
     this.#judged = answer.verdict;
     this.#note(`the judge: ${answer.verdict}, ${answer.steps} steps`);
-    if (answer.verdict === "ok") return;
-    this.report(describeAnswer(answer));
+    const problem = problemOf(answer);
+    if (problem === null) return;
+    this.report(problem);
     this.#picture = answer.picture ?? null;
   }
 
