@@ -7,20 +7,14 @@
 import type { NodeId } from "../base/brand.ts";
 import { must } from "../base/assert.ts";
 import type { Command } from "../fsm/command.ts";
-import type { Id } from "../fsm/objects.ts";
-import type { FarmReader, IdempotencyKey, SubmitResult } from "../node/api.ts";
-import { Errands, type Known } from "./errands.ts";
-import {
-  type Called,
-  type Get,
-  type History,
-  type List,
-  type Result,
-  resultOf,
-} from "./history.ts";
+import type { FarmObject, Id } from "../fsm/objects.ts";
+import type { FarmNode, FarmReader, IdempotencyKey, SubmitResult } from "../node/api.ts";
+import { Errands } from "./errands.ts";
+import { type Called, type Get, type History, type List, resultOf } from "./history.ts";
+import { Known } from "./known.ts";
 import type { SimRandom } from "./sim-random.ts";
 import type { LoadPlan } from "./swarm.ts";
-import type { Life, World } from "./world.ts";
+import type { World } from "./world.ts";
 
 const TRIES_MAX = 6;
 const RETRY_MS = 300;
@@ -42,6 +36,15 @@ export interface Request {
   created: Id | null;
 }
 
+/** What clients see of the world, and of the process of a node. */
+export interface Outside extends Pick<World, "clock" | "random" | "failure" | "trace"> {
+  readonly alive: readonly { readonly life: Server }[];
+}
+interface Server {
+  readonly node: Pick<FarmNode, "id" | "farm" | "submit" | "barrier">;
+  readonly gone: Promise<"gone">;
+}
+
 /** What the workload tells the others. */
 export interface WorkloadWatch {
   /** A node did not answer in time, or said that it cannot. */
@@ -54,8 +57,8 @@ export interface WorkloadWatch {
 
 export class Workload {
   readonly requests: Request[] = [];
-  readonly #known: Known = { printers: [], spools: [], jobs: [], deleted: new Set() };
-  readonly #world: World;
+  readonly #known = new Known();
+  readonly #world: Outside;
   readonly #random: SimRandom;
   readonly #plan: LoadPlan;
   readonly #history: History;
@@ -68,7 +71,7 @@ export class Workload {
   #running = 0;
   #violation: string | null = null;
 
-  constructor(world: World, plan: LoadPlan, history: History, watch: WorkloadWatch) {
+  constructor(world: Outside, plan: LoadPlan, history: History, watch: WorkloadWatch) {
     this.#world = world;
     this.#plan = plan;
     this.#history = history;
@@ -87,9 +90,17 @@ export class Workload {
     return this.#acknowledged.length;
   }
 
-  /** Whether somebody asked for this object's deletion. */
-  mayBeDeleted(command: Command, id: Id): boolean {
-    return this.#known.deleted.has(`${command.kind.slice("create-".length)} ${id}`);
+  /** Whether somebody asked to delete what this command made, and was not told that it did not happen. */
+  mayBeDeleted(made: Command, id: Id): boolean {
+    const kind = made.kind.replace("create", "delete");
+    return this.requests.some(
+      ({ command, outcome }) =>
+        command.kind === kind &&
+        "key" in command &&
+        command.key === String(id) &&
+        outcome !== "refused" &&
+        outcome !== "unavailable",
+    );
   }
 
   stop(): void {
@@ -135,14 +146,14 @@ export class Workload {
     }
   }
 
-  #anyNode(): Life | null {
+  #anyNode(): Server | null {
     const { alive } = this.#world;
     return alive.length === 0 ? null : this.#random.pick(alive).life;
   }
 
   /** What a node says, or that it says nothing: its process is gone, or the client's patience is. */
   async #answer<T extends { readonly kind: string }>(
-    life: Life,
+    life: Server,
     asked: Promise<T>,
   ): Promise<T | "silence"> {
     const beganMs = this.#world.clock.monotonicMs();
@@ -205,14 +216,11 @@ export class Workload {
     this.#world.trace(`client: ${request.marker} ${reply.ok ? "done" : reply.rejection.code}`);
     request.outcome = reply.ok ? "done" : "refused";
     if (!reply.ok) return;
-    const { command } = request;
-    if (command.kind.startsWith("create-")) {
+    if (reply.object !== null) this.#known.learn(reply.object);
+    if (request.command.kind.startsWith("create-")) {
       const { id } = must(reply.object, "object");
       request.created = id;
       this.#acknowledged.push({ request, id });
-      if (command.kind === "create-printer") this.#known.printers.push(id);
-      if (command.kind === "create-job") this.#known.jobs.push(id);
-      if (command.kind === "create-filament") this.#known.spools.push(id);
     }
     this.#watch.done();
   }
@@ -229,14 +237,18 @@ export class Workload {
     const result = await this.#answer(life, life.node.barrier());
     if (result === "silence" || result.kind !== "ok") return called.return({ kind: "none" });
     this.reads += 1;
-    called.return(look(life.node.farm, operation));
+    const shown = look(life.node.farm, operation);
+    called.return(shown);
+    if (shown.kind === "ok") {
+      for (const object of shown.objects ?? [shown.object]) this.#known.learn(object);
+    }
     this.#watch.answered();
     for (let n = 0; n < 5 && before > 0; n++) {
       this.#mustShow(life, n < 3 ? before - 1 - n : this.#random.below(before));
     }
   }
 
-  #mustShow(life: Life, at: number): void {
+  #mustShow(life: Server, at: number): void {
     const one = this.#acknowledged[at];
     if (one === undefined) return;
     const { id, request } = one;
@@ -255,8 +267,13 @@ export class Workload {
   }
 }
 
+type Shown =
+  | { readonly kind: "ok"; readonly object: FarmObject; readonly objects?: undefined }
+  | { readonly kind: "ok"; readonly objects: readonly FarmObject[] }
+  | { readonly kind: "rejected"; readonly code: "not_found" };
+
 /** What a read shows. */
-export function look(farm: FarmReader, read: Get | List): Result {
+export function look(farm: FarmReader, read: Get | List): Shown {
   const table =
     read.collection === "printers"
       ? farm.printers
