@@ -79,14 +79,27 @@ async function readAll(
   return { indexes, holes };
 }
 
-/** Opens a damaged folder twice and holds what it says to what is true. */
+/** The file, and where the line begins that holds the damaged byte. */
+interface Place {
+  readonly file: string;
+  readonly offset: number;
+}
+
+function placeOf(file: string, bytes: Uint8Array, at: number): Place {
+  return { file, offset: at === 0 ? 0 : bytes.lastIndexOf(0x0a, at - 1) + 1 };
+}
+
+/**
+ * Opens a damaged folder twice and holds what it says to what is true. `place` is what the first start
+ * must name together with the gap; absent where a whole file is gone.
+ */
 async function check(
   damaged: SimDisk,
   peer: EventLog,
   where: string,
-  starts: readonly ("first" | "second")[] = ["first", "second"],
+  options: { readonly starts?: readonly ("first" | "second")[]; readonly place?: Place } = {},
 ): Promise<void> {
-  for (const start of starts) {
+  for (const start of options.starts ?? ["first", "second"]) {
     const { log, logger, told } = await open(damaged, LAST);
     const atOpening = log.gaps().length;
     const { indexes, holes } = await readAll(log);
@@ -97,6 +110,11 @@ async function check(
     expect(indexes, `${where}, ${start} start`).toEqual(ALL.filter((i) => !isMissing(i)));
     if (log.gaps().length > 0) expect(holes, where).toBeGreaterThan(0);
     if (holes > 0) expect(logger.warnings.length, where).toBeGreaterThan(0);
+    const place = start === "first" ? options.place : undefined;
+    for (const gap of log.gaps()) {
+      const fields = expect.objectContaining({ ...place, ...gap });
+      expect(logger.warnings, where).toContainEqual(expect.objectContaining({ fields }));
+    }
     if (start === "second") {
       for (const gap of log.gaps()) {
         await log.fill(gap, must(peer.serve(gap.from - 1, gap.to), "the peer's events"));
@@ -114,13 +132,14 @@ describe("a damaged folder of events", () => {
     expect((await readAll(peer)).indexes).toEqual(ALL);
     expect(disk.files.length).toBeGreaterThan(3);
     for (const path of disk.files) {
-      const size = disk.peek(path).length;
-      for (let at = 0; at < size; at++) {
+      const bytes = disk.peek(path);
+      for (let at = 0; at < bytes.length; at++) {
         const damaged = disk.clone();
         damaged.flip(path, at, 1 << (at % 8));
         // What a second start makes of it need not be seen for every byte of a line.
         const starts = at % 5 === 0 ? (["first", "second"] as const) : (["first"] as const);
-        await check(damaged, peer, `${path}, byte ${at}`, starts);
+        const place = placeOf(path, bytes, at);
+        await check(damaged, peer, `${path}, byte ${at}`, { starts, place });
       }
     }
   });
@@ -135,7 +154,8 @@ describe("a damaged folder of events", () => {
         if (size % 9 !== 0 && bytes[size - 1] !== 0x0a) continue;
         const damaged = disk.clone();
         damaged.truncate(path, size);
-        await check(damaged, peer, `${path} cut to ${size}`);
+        const place = placeOf(path, bytes, size);
+        await check(damaged, peer, `${path} cut to ${size}`, { place });
       }
     }
   });

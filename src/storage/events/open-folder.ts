@@ -175,8 +175,15 @@ async function adoptIncomplete(
     if (kept !== null) catalog.add(kept);
     return;
   }
-  // Nothing is damaged: the file ends where a snapshot from the leader jumped ahead, or in a crash
-  // right after. What was not synced by then is part of the gap.
+  // No line is damaged: the file ends where a snapshot from the leader jumped ahead, or in a crash right
+  // after, and what was not synced by then is part of the gap. Or it was cut off between two lines, which
+  // looks the same, so the place is said.
+  logger.warn("a file of events ends early: what follows must come from another node", {
+    file: path,
+    offset: scan.bytes,
+    from: scan.through + 1,
+    to: replayFrom,
+  });
   const good = { from: first, to: scan.through };
   if (good.to >= good.from) {
     const target = sealedPath(good);
