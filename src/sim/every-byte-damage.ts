@@ -153,7 +153,7 @@ export function fileKindOf(disk: SimDisk, damage: Damage): FileKind {
   return isNewest ? "log segment in use" : "older log segment";
 }
 
-function isSegment(path: string): boolean {
+export function isSegment(path: string): boolean {
   return path.startsWith(`${WAL_FOLDER}/`) && path.endsWith(SEGMENT_SUFFIX);
 }
 

@@ -14,6 +14,7 @@ import type { Command } from "../fsm/command.ts";
 import { type FatalError, asFatal } from "../node/fatal.ts";
 import type { PrintFarmNode } from "../node/print-farm-node.ts";
 import { CoreTrap } from "../raft/trap.ts";
+import { FIRST_EVENT_INDEX } from "../storage/events/names.ts";
 import type { SimDisk } from "./disk.ts";
 import { type Life, World } from "./world.ts";
 
@@ -43,8 +44,8 @@ export interface State {
   readonly hashes: string;
   readonly digest: string;
   readonly events: readonly string[];
-  /** The first event that it says it does not have; null if it has all. */
-  readonly missingAfter: number | null;
+  /** The indexes of which it says, when they are read, that it does not have their events. */
+  readonly missing: readonly number[];
   /** What it logged as a warning or an error. */
   readonly complaints: readonly string[];
 }
@@ -145,7 +146,7 @@ export class Rig {
     // What a restart leads to if nothing is damaged is what every other must lead to.
     const outcome = await this.restart(this.folder);
     assert(outcome.kind === "back", () => `the undamaged folder: ${JSON.stringify(outcome)}`);
-    assert(outcome.missingAfter === null, "the undamaged folder has every event");
+    assert(outcome.missing.length === 0, "the undamaged folder has every event");
     this.#expected = outcome;
   }
 
@@ -262,26 +263,31 @@ export class Rig {
     return { kind: "hangs", what: `${what}; ${this.#describe()}` };
   }
 
-  async #readEvents(life: Life): Promise<Pick<State, "events" | "missingAfter"> | null> {
+  /** Null if it does not answer, or says that events were dropped on purpose: here none are. */
+  async #readEvents(life: Life): Promise<Pick<State, "events" | "missing"> | null> {
     const events: string[] = [];
+    const missing: number[] = [];
     // A damaged part is found by reading it, and then fetched from another node.
-    const triesMax = this.world.places.length > 1 ? 40 : 1;
-    let after = 0;
-    for (let tries = 0; after < life.node.appliedIndex;) {
-      const page = await this.#ask(life, (node) => node.events.read(after, 500));
-      if (page === null) return null;
+    let waits = this.world.places.length > 1 ? 40 : 0;
+    let after = FIRST_EVENT_INDEX - 1;
+    while (after < life.node.appliedIndex) {
+      const from = after;
+      const page = await this.#ask(life, (node) => node.events.read(from, 500));
+      if (page === null || page.kind === "gone") return null;
       if (page.kind === "page") {
         events.push(...page.events.map(({ line }) => line));
         if (page.events.length === 0 && page.through >= life.node.appliedIndex) break;
         if (page.through <= after) return null;
         after = page.through;
-        continue;
+      } else if (waits > 0) {
+        waits -= 1;
+        await this.world.clock.advance(500);
+      } else {
+        after += 1;
+        missing.push(after);
       }
-      tries += 1;
-      if (page.kind === "gone" || tries >= triesMax) return { events, missingAfter: after };
-      await this.world.clock.advance(500);
     }
-    return { events, missingAfter: null };
+    return { events, missing };
   }
 
   #isLeading(): boolean {

@@ -11,12 +11,14 @@ import {
   describeDamage,
   fileKindOf,
 } from "./every-byte-damage.ts";
+import { wrongAboutEvents, wrongRefusal } from "./every-byte-place.ts";
 import { type Outcome, Rig, type RigOptions, type State } from "./every-byte-rig.ts";
 
 /**
  * What may become of a node whose folder was damaged.
  *   same                  as if nothing had been done
- *   events missing        the farm is the same; a part of the event log is gone, and reading it says so
+ *   events missing        the farm is the same; a part of the event log is gone, reading it says so, and
+ *                         the log says where and which
  *   refused               it ended, with a file, a place, and what to do
  *   last write forgotten  storage's A5: the disk never made the very last write, or a sector of it
  */
@@ -64,6 +66,8 @@ type EveryByteOptions = RigOptions & Pick<FolderOptions, "flips">;
 export class EveryByte {
   #rig: Rig;
   readonly #options: EveryByteOptions;
+  /** The folder before any damage. A rig made anew has the same. */
+  readonly #whole: SimDisk;
   #accepted = 0;
   #refused = 0;
 
@@ -74,6 +78,7 @@ export class EveryByte {
   private constructor(rig: Rig, options: EveryByteOptions) {
     this.#rig = rig;
     this.#options = options;
+    this.#whole = rig.folder;
   }
 
   get damages(): readonly Damage[] {
@@ -110,7 +115,7 @@ export class EveryByte {
           return ["refused", classOf(outcome.error)];
         }
         const wrong =
-          wrongRefusal(damage, outcome.error) ??
+          wrongRefusal(this.#whole, damage, outcome.error) ??
           (outcome.isOpen ? null : changedFile(before, contentOf(this.#rig.left))) ??
           (await this.#afterRefusal(outcome.isOpen));
         return wrong === null
@@ -130,15 +135,28 @@ export class EveryByte {
       }
       return ["not allowed", `another state: ${state.hashes} at ${state.index}`];
     }
-    const missing = missingEvents(expected.events, state);
-    if (missing !== null && missing !== "said") return ["not allowed", missing];
-    if (missing === "said" && this.#options.size > 1) {
-      return ["not allowed", `the events after ${state.missingAfter} were not fetched`];
-    }
+    const wrongEvents = this.#wrongEvents(damage, state);
+    if (wrongEvents !== null) return ["not allowed", wrongEvents];
     const wrong = await this.#afterReturn();
     if (wrong !== null) return ["not allowed", wrong];
-    if (missing === "said") return ["events missing", "said when they are read, and in the log"];
+    if (state.missing.length > 0) {
+      return ["events missing", "said when they are read, and in the log: where, and which"];
+    }
     return ["same", state.complaints.length > 0 ? "said so in the log" : "nothing to say"];
+  }
+
+  /** Null if every event is there, or the node says which are not and what became of them. */
+  #wrongEvents(damage: Damage, { complaints, events, missing }: State): string | null {
+    const expected = this.#rig.expected.events.filter((line) => !missing.includes(indexOf(line)));
+    if (events.length !== expected.length) {
+      return `${events.length} of ${expected.length} events, and no word of the others`;
+    }
+    if (!events.every((line, i) => line === expected[i])) return "an event is not what it was";
+    if (this.#options.size > 1) {
+      // There are others to ask.
+      return missing.length === 0 ? null : `events from ${missing[0]} on were not fetched`;
+    }
+    return wrongAboutEvents(this.#whole, damage, missing, complaints);
   }
 
   /** A5's exception is for a write that was never made, of a batch that nothing else vouches for yet. */
@@ -171,26 +189,6 @@ export class EveryByte {
 }
 
 const LOST = /^the consensus core stopped: .* log is shorter than what it once acknowledged/s;
-const REASONS = ["directory-refused", "version-unknown", "refused-by-cluster", "core-trapped"];
-const ADVICE = /docs\/operations\.md, "[A-Z]|Start the version|correct --id|--initial-cluster/;
-
-/** What is wrong with a refusal; null if it says what it must. */
-function wrongRefusal(damage: Damage, error: FatalError): string | null {
-  const { message, reason } = error;
-  if (!REASONS.includes(reason)) return `ended as ${reason}`;
-  if (!ADVICE.test(message)) return "no advice";
-  // Who is turned away by the others has lost all of node.json: there is no place to name.
-  if (reason === "refused-by-cluster")
-    return damage.path === "node.json" || damage.path === "" ? null : "turned away";
-  if (reason === "core-trapped") return "only the core noticed";
-  const at = /^(.+?), byte (\d+): /.exec(message);
-  if (at === null) return "no file and byte";
-  const [, file = "", byte = ""] = at;
-  const isPlace = file.includes(damage.path) || damage.kind === "gone" || damage.kind === "emptied";
-  if (!isPlace) return "another file is named";
-  if ("at" in damage && Number(byte) > damage.at) return "a place behind the damage is named";
-  return null;
-}
 
 /** Nothing on the disk has been changed by a refusal, but for the count of starts. */
 function changedFile(
@@ -221,15 +219,8 @@ function contentOf(disk: SimDisk): ReadonlyMap<string, string> {
   return new Map(disk.files.map((path) => [path, Buffer.from(disk.peek(path)).toString("latin1")]));
 }
 
-/** Null: all are there. "said": a part is not, and reading says so. Else what is wrong. */
-function missingEvents(expected: readonly string[], state: State): string | null {
-  const { complaints, events, missingAfter } = state;
-  if (missingAfter === null) {
-    const same = events.length === expected.length && events.every((e, i) => e === expected[i]);
-    return same ? null : `${events.length} of ${expected.length} events, and no word of it`;
-  }
-  if (!events.every((line, i) => line === expected[i])) return "an event is not what it was";
-  return complaints.some((line) => /\bevents\b/.test(line)) ? "said" : "events are missing unsaid";
+function indexOf(line: string): number {
+  return Number(/^\{"index":(\d+),/.exec(line)?.[1]);
 }
 
 function classOf(error: FatalError): string {
