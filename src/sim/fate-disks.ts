@@ -44,7 +44,9 @@ const SEGMENTS = /^wal\/[0-9n]/; // the next one keeps its first name as long as
 /** Folders stand for themselves in what lists and syncs them; the last one is the root. */
 const PLACES = [/^wal(\/|$)/, /^snapshots(\/|$)/, /^events(\/|$)/, /^(node|$)/, /^/];
 
-const SPOILS = ["flip", "flip", "zeros", "stray", "foreign", "cut", "lose"] as const;
+const SPOILS = ["flip", "flip", "zeros", "foreign", "cut", "lose"] as const;
+/** Share of rot that is a write gone astray. */
+const STRAYS = 0.15;
 /** More than the batches of these clusters take. */
 const LAST_BATCH_SECTORS = 40;
 
@@ -218,10 +220,13 @@ export class DiskFate {
     const files = disk.files.filter((path) => pattern.test(path) && disk.peek(path).length > 0);
     if (files.length === 0) return false;
     const path = this.#random.pick(files);
-    const done = this.#spoil(disk, path);
+    const strayed = this.#random.chance(STRAYS) ? this.#strayed(disk) : null;
+    const done = strayed === null ? this.#spoil(disk, path) : this.#mislead(disk, strayed, path);
     this.#world.trace(`fate: ${path} of node ${id}: ${done}`);
-    const isMemory = !path.startsWith("events/") || this.#rotten.get(id) === "memory";
-    this.#rotten.set(id, isMemory ? "memory" : "history");
+    // What strayed was meant for the log, and is missing there.
+    const isMemory = strayed !== null || !path.startsWith("events/");
+    if (isMemory) this.#rotten.set(id, "memory");
+    else if (!this.#rotten.has(id)) this.#rotten.set(id, "history");
     // Most of what a node has written it reads only when it starts.
     if (this.#random.chance(0.5)) this.#restart(id);
     return true;
@@ -255,16 +260,6 @@ export class DiskFate {
       case "zeros":
         disk.overwrite(path, sector, new Uint8Array(SECTOR_BYTES));
         return `sector ${sector} reads as zeros`;
-      case "stray": {
-        // A write that went astray: the place it was meant for still holds what was there before.
-        const meant = this.#strayed(disk);
-        if (meant === null) return this.#spoil(disk, path);
-        const { at, from } = meant;
-        const moved = disk.peek(from).slice(at, at + SECTOR_BYTES);
-        disk.overwrite(from, at / SECTOR_BYTES, unwrittenSectors(disk.peek(from), at));
-        disk.overwrite(path, sector, moved);
-        return `sector ${sector} holds what was meant for ${from} at ${at}, which was never written`;
-      }
       case "foreign": {
         // As if a write had hit two places.
         const other = this.#random.pick(disk.files.filter((file) => disk.peek(file).length > 0));
@@ -286,6 +281,20 @@ export class DiskFate {
         disk.lose(path);
         return "is gone";
     }
+  }
+
+  /** A write went astray: the place it was meant for still holds what was there before. */
+  #mislead(
+    disk: SimDisk,
+    meant: { readonly from: string; readonly at: number },
+    path: string,
+  ): string {
+    const { at, from } = meant;
+    const moved = disk.peek(from).slice(at, at + SECTOR_BYTES);
+    const sector = this.#drawSector(disk.peek(path));
+    disk.overwrite(from, at / SECTOR_BYTES, unwrittenSectors(disk.peek(from), at));
+    disk.overwrite(path, sector, moved);
+    return `sector ${sector} holds what was meant for ${from} at ${at}, which was never written`;
   }
 
   /**
