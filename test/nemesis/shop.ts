@@ -1,5 +1,5 @@
-// The clients of a round: a print shop that asks every node for everything, and repeats what gets no answer as
-// the documentation tells clients to. What each asked and was told goes into the history.
+// The clients of a round: a print shop that asks every node for everything, and asks again as the documentation
+// tells clients to (asking.ts). What each asked and was told goes into the history.
 //
 // Objects are shared among the clients, so that they get in each other's way: two take a job through its
 // life, several reserve the last grams of a spool, one deletes a printer that another just named.
@@ -8,13 +8,9 @@ import type { Id, JobStatus } from "../../src/fsm/objects.ts";
 import type { RejectionCode } from "../../src/fsm/reply.ts";
 import type { Collection, History, Operation, Result } from "../../src/sim/history.ts";
 import type { SimRandom } from "../../src/sim/sim-random.ts";
-import type { Answer, ServerProcess } from "../system/process-cluster.ts";
-import { formOf } from "./http-form.ts";
+import type { ServerProcess } from "../system/process-cluster.ts";
+import { Asking, attempt, pause } from "./asking.ts";
 
-/** "Not now" and "outcome unknown". */
-const ASK_AGAIN: readonly number[] = [408, 429, 503, 504];
-/** Failures to connect: the request cannot have arrived. */
-const NOT_SENT: readonly string[] = ["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH"];
 /** How many of the newest objects of a kind are asked for. */
 const REMEMBERED = 24;
 const SPOOL_GRAMS = 1000;
@@ -106,7 +102,8 @@ export class Shop {
         expected: null,
         changes: { model: "nothing" },
       };
-      return this.#attempt(server, op, null, 2000);
+      this.counts.tries += 1;
+      return attempt(server, op, null, 2000);
     });
     await Promise.all(writes);
   }
@@ -130,58 +127,31 @@ export class Shop {
     }
     this.counts.asked += 1;
     const called = this.#history.call(client, op);
-    const began = performance.now();
-    const result = await this.#insist(op, key, isWrite, random);
+    const asking = new Asking(op, key, {
+      servers: this.#servers,
+      first: random.below(this.#servers.length),
+      // Some are patient, some ask elsewhere soon.
+      patienceMs: random.pick([300, 1000, 2000, 7000]),
+      hasGivenUp: () => this.#hasGivenUp,
+    });
+    await asking.run();
+    const result = this.#resultOf(asking);
     called.return(result);
     const now = performance.now();
-    this.worst.answerMs = Math.max(this.worst.answerMs, now - began);
-    const from = Math.max(began, this.#windowAt);
+    this.counts.tries += asking.tries;
+    this.worst.answerMs = Math.max(this.worst.answerMs, now - asking.began);
+    const from = Math.max(asking.began, this.#windowAt);
     this.worst.windowMs = Math.max(this.worst.windowMs, now - from);
     this.#note(op, result, marker, isWrite);
     return result;
   }
 
-  async #insist(
-    op: Operation,
-    key: string | null,
-    isWrite: boolean,
-    random: SimRandom,
-  ): Promise<Result> {
-    // How long this client waits for one answer: some are patient, some ask elsewhere soon.
-    const patienceMs = random.pick([300, 1000, 2000, 7000]);
-    const first = random.below(this.#servers.length);
-    for (let n = 0; ; n++) {
-      if (n > 0) await pause(Math.min(500, 20 * n) * random.unit() + 10);
-      if (this.#hasGivenUp) return { kind: "unknown" };
-      const server = this.#servers[(first + n) % this.#servers.length]!;
-      const answer = await this.#attempt(server, op, key, patienceMs);
-      if (answer instanceof Error) {
-        if (isWrite && key === null && !wasNotSent(answer)) return { kind: "unknown" };
-        continue;
-      }
-      if (!ASK_AGAIN.includes(answer.status)) return this.#resultOf(op, answer, server);
-      if (isWrite && key === null && answer.status === 504) return { kind: "unknown" };
+  #resultOf({ answer, doubts, op, server }: Asking): Result {
+    if (answer === null) return { kind: "unknown" };
+    // It was done before, by a try that was refused a connection or told that nothing was done.
+    if (answer.headers.get("idempotency-replayed") === "true" && doubts.length === 0) {
+      this.#report(`${op.kind} was carried out by a try that was told it was not`);
     }
-  }
-
-  async #attempt(
-    server: ServerProcess,
-    op: Operation,
-    key: string | null,
-    patienceMs: number,
-  ): Promise<Answer | Error> {
-    const { body, headers, method, path } = formOf(op);
-    const all = key === null ? headers : { ...headers, "idempotency-key": key };
-    this.counts.tries += 1;
-    try {
-      return await server.request(method, path, body, all, AbortSignal.timeout(patienceMs));
-    } catch (error) {
-      if (error instanceof Error) return error;
-      throw error;
-    }
-  }
-
-  #resultOf(op: Operation, answer: Answer, server: ServerProcess): Result {
     const { body, status } = answer;
     if (status >= 200 && status < 300) {
       if (op.kind === "list") return { kind: "ok", objects: body };
@@ -189,7 +159,7 @@ export class Shop {
     }
     if (!REJECTIONS.includes(body.code)) {
       const what = `${status} ${JSON.stringify(body)}`;
-      this.#report(`node ${server.id} answered ${op.kind} with ${what}`);
+      this.#report(`node ${server} answered ${op.kind} with ${what}`);
       return { kind: "unknown" };
     }
     return { kind: "rejected", code: body.code, detail: body };
@@ -312,14 +282,4 @@ function collectionOf(op: Operation): Collection {
   if ("collection" in op) return op.collection;
   if (op.kind.endsWith("-printer")) return "printers";
   return op.kind.endsWith("-filament") ? "filaments" : "print_jobs";
-}
-
-/** The connection was refused, so the request never left. */
-function wasNotSent(error: Error): boolean {
-  const { cause } = error;
-  return cause instanceof Error && NOT_SENT.includes(String((cause as NodeJS.ErrnoException).code));
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((go) => setTimeout(go, ms));
 }
