@@ -4,10 +4,12 @@
 import { existsSync, renameSync, rmSync } from "node:fs";
 import { unreachable } from "../../src/base/assert.ts";
 import { EXIT_CODES } from "../../src/node/fatal.ts";
+import type { Operation } from "../../src/sim/history.ts";
 import { until } from "../system/process-cluster.ts";
 import type { Fleet } from "./fleet.ts";
 import type { FaultKind, Step, Target } from "./plan.ts";
 import type { Shop } from "./shop.ts";
+import { type Window, createdIn, isCreatedAmong } from "./window.ts";
 import { type Link, WHOLE } from "./wire.ts";
 
 /** Ends a wait that would last for ever: it is what the wait is for that fails, not the clock. */
@@ -16,6 +18,7 @@ const BOUND_MS = 180_000;
 const STALLED_MS_MAX = 60_000;
 /** A rolling restart hands leadership over; a client that asks on hears an answer within this. */
 const ROLLING_ANSWER_MS_MAX = 20_000;
+const CUT_OFF = '"msg":"requests were cut off';
 const RECEIVING = '"msg":"receiving a snapshot"';
 const REPLACED = '"msg":"state replaced by a snapshot from the leader"';
 
@@ -142,11 +145,13 @@ async function storm(scene: Scene, { everyMs, holdMs }: Of<"storm">): Promise<vo
 
 /** As docs/operations.md says: one after the other, each ready before the next. No request fails. */
 async function rollingRestart(scene: Scene): Promise<void> {
-  const { fleet, shop } = scene;
+  const { fleet, report, shop } = scene;
   scene.note("rolling restart");
   for (const { id } of fleet.servers) await fleet.waitReady(id);
-  shop.openWindow();
+  const cutOff = timesCutOff(fleet);
+  const window = shop.openWindow();
   for (const { id } of fleet.servers) {
+    await shop.rush(id);
     const began = performance.now();
     await fleet.stop(id, "SIGTERM");
     fleet.start(id);
@@ -154,11 +159,58 @@ async function rollingRestart(scene: Scene): Promise<void> {
     count(scene, "graceful restarts");
     scene.note(`node ${id} restarted in ${Math.round(performance.now() - began)} ms`);
   }
-  const worst = Math.round(shop.worst.windowMs);
-  scene.note(`rolling restart done, the worst answer took ${worst} ms`);
-  if (worst > ROLLING_ANSWER_MS_MAX) {
-    scene.report(`a request took ${worst} ms in a rolling restart`);
+  shop.closeWindow();
+  const closed = performance.now();
+  while (!window.isOver && performance.now() - closed < ROLLING_ANSWER_MS_MAX) await sleep(20);
+  if (timesCutOff(fleet) > cutOff) report("a node cut off requests when it was asked to stop");
+  judgeAnswers(scene, window);
+  await judgeBroken(scene, window);
+}
+
+function timesCutOff({ servers }: Fleet): number {
+  return servers.reduce((times, { log }) => times + log.split(CUT_OFF).length - 1, 0);
+}
+
+/** Every request has an answer, and soon, unless nobody may ask for it again. */
+function judgeAnswers({ note, report }: Scene, window: Window): void {
+  const worst = Math.round(window.worstMs);
+  note(`rolling restart done, ${window.size} requests, the worst answer took ${worst} ms`);
+  if (worst >= ROLLING_ANSWER_MS_MAX) report(`a request took ${worst} ms in a rolling restart`);
+  for (const { doubts, key, op } of window.unanswered) {
+    const tries = doubts.length === 0 ? "" : ` (${doubts.join(", ")})`;
+    report(`${op.kind} (key: ${key ?? "none"}) got no answer in a rolling restart${tries}`);
   }
+}
+
+/**
+ * A connection may break under a request without the node breaking its word: it closes the idle ones, and on
+ * one of these, or on one not accepted yet, a request may be on its way that it has not read (RFC 9112 §9.3.1
+ * and §9.5). That is counted. A node that carries a write out has read it, and owes its answer.
+ */
+async function judgeBroken(scene: Scene, window: Window): Promise<void> {
+  const { fleet, note, report } = scene;
+  const { broken, carriedOutAndCut, doubtful } = window;
+  count(scene, "rolling: connections broken under a request", broken);
+  const cut = carriedOutAndCut.map(({ op }) => op.kind);
+  for (const { doubts, op } of doubtful) {
+    const [doubt] = doubts;
+    count(scene, `rolling: write without a key in doubt: ${doubt}`);
+    if (doubt === "the connection broke" && (await wasCreated(fleet, op))) cut.push(op.kind);
+  }
+  note(
+    `${broken} connections broke under a request, ${doubtful.length} writes without a key in doubt`,
+  );
+  if (cut.length === 0) return;
+  const what = [...new Set(cut)].join(", ");
+  report(`nodes that were asked to stop carried out ${cut.length} writes unanswered: ${what}`);
+}
+
+/** Who has no key looks before asking again. */
+async function wasCreated({ servers: [server] }: Fleet, op: Operation): Promise<boolean> {
+  const collection = createdIn(op);
+  if (server === undefined || collection === null) return false;
+  const { body, status } = await server.get(`/api/v1/${collection}`);
+  return status === 200 && isCreatedAmong(op, body);
 }
 
 /** A follower that needs a snapshot is killed when its log says that one is on its way. */

@@ -206,7 +206,7 @@ class Round {
       judged: this.#judged,
       counts: this.#counts,
       requests: this.#shop?.counts ?? none,
-      worst: this.#shop?.worst ?? { answerMs: 0, writesMs: 0, windowMs: 0 },
+      worst: this.#shop?.worst ?? { answerMs: 0, writesMs: 0 },
       recoveryMs: this.#recoveryMs,
       terms: this.#terms,
       ms: performance.now() - this.#beganAt,

@@ -10,10 +10,12 @@ import type { Collection, History, Operation, Result } from "../../src/sim/histo
 import type { SimRandom } from "../../src/sim/sim-random.ts";
 import type { ServerProcess } from "../system/process-cluster.ts";
 import { Asking, attempt, pause } from "./asking.ts";
+import { Window } from "./window.ts";
 
 /** How many of the newest objects of a kind are asked for. */
 const REMEMBERED = 24;
 const SPOOL_GRAMS = 1000;
+const RUSH = 12;
 
 interface Seen {
   readonly id: Id;
@@ -34,11 +36,8 @@ export class Shop {
   /** Keys of objects somebody asked to delete: they may be gone. */
   readonly deleted = new Set<string>();
   readonly counts = { asked: 0, ok: 0, refused: 0, unknown: 0, tries: 0 };
-  /**
-   * The longest time from a request's first try to its answer, and without an acknowledged write. The
-   * window is the first of these again, counted from when it was opened.
-   */
-  readonly worst = { answerMs: 0, writesMs: 0, windowMs: 0 };
+  /** The longest time from a request's first try to its answer, and without an acknowledged write. */
+  readonly worst = { answerMs: 0, writesMs: 0 };
   /** Writes acknowledged so far: that it grows says that the cluster serves. */
   writes = 0;
   readonly #servers: readonly ServerProcess[];
@@ -52,7 +51,8 @@ export class Shop {
   #isClosing = false;
   #hasGivenUp = false;
   #lastWriteAt = performance.now();
-  #windowAt = 0;
+  readonly #underWay = new Set<Asking>();
+  #window: Window | null = null;
 
   constructor(
     servers: readonly ServerProcess[],
@@ -72,9 +72,15 @@ export class Shop {
     for (let n = 0; n < clients; n++) this.#running.push(this.#client(++this.#clients, thinkMsMax));
   }
 
-  openWindow(): void {
-    this.worst.windowMs = 0;
-    this.#windowAt = performance.now();
+  /** Watches what becomes of the requests under way and of all that begin, until it is closed. */
+  openWindow(): Window {
+    this.#window = new Window(this.#underWay);
+    return this.#window;
+  }
+
+  /** What begins from here on is not the window's. */
+  closeWindow(): void {
+    this.#window = null;
   }
 
   /** No new requests; those under way go on until they are answered, or until `giveUp`. */
@@ -117,11 +123,34 @@ export class Shop {
     }
   }
 
+  /**
+   * Passers-by who all ask one node first, at once, and half of them without a key: whoever stops it now
+   * stops it with requests in its hands. Resolves when these are on their way.
+   */
+  async rush(id: number): Promise<void> {
+    const random = this.#random.fork();
+    const manner = { first: id - 1, keyed: 0.5 };
+    for (let n = 0; n < RUSH; n++) {
+      const client = ++this.#clients;
+      const marker = `${client}-1`;
+      const asked = this.ask(client, this.#createPrinter(random, marker), random, marker, manner);
+      this.#running.push(asked.then(() => undefined));
+    }
+    // A write takes some milliseconds: most are in the middle of it.
+    await pause(random.below(10));
+  }
+
   /** One request over all its tries. */
-  async ask(client: number, op: Operation, random: SimRandom, marker: string): Promise<Result> {
-    const isWrite = op.kind !== "get" && op.kind !== "list";
+  async ask(
+    client: number,
+    op: Operation,
+    random: SimRandom,
+    marker: string,
     // Now and then somebody who does not care for keys, and must stop where the outcome is not known.
-    const key = isWrite && random.chance(0.96) ? marker : null;
+    { first = random.below(this.#servers.length), keyed = 0.96 } = {},
+  ): Promise<Result> {
+    const isWrite = op.kind !== "get" && op.kind !== "list";
+    const key = isWrite && random.chance(keyed) ? marker : null;
     if (op.kind === "delete-printer" || op.kind === "delete-filament") {
       this.deleted.add(`${op.kind === "delete-printer" ? "printers" : "filaments"}/${op.key}`);
     }
@@ -129,21 +158,25 @@ export class Shop {
     const called = this.#history.call(client, op);
     const asking = new Asking(op, key, {
       servers: this.#servers,
-      first: random.below(this.#servers.length),
+      first,
       // Some are patient, some ask elsewhere soon.
       patienceMs: random.pick([300, 1000, 2000, 7000]),
       hasGivenUp: () => this.#hasGivenUp,
     });
-    await asking.run();
+    await this.#watched(asking);
     const result = this.#resultOf(asking);
     called.return(result);
-    const now = performance.now();
-    this.counts.tries += asking.tries;
-    this.worst.answerMs = Math.max(this.worst.answerMs, now - asking.began);
-    const from = Math.max(asking.began, this.#windowAt);
-    this.worst.windowMs = Math.max(this.worst.windowMs, now - from);
     this.#note(op, result, marker, isWrite);
     return result;
+  }
+
+  async #watched(asking: Asking): Promise<void> {
+    this.#underWay.add(asking);
+    this.#window?.add(asking);
+    await asking.run();
+    this.#underWay.delete(asking);
+    this.counts.tries += asking.tries;
+    this.worst.answerMs = Math.max(this.worst.answerMs, performance.now() - asking.began);
   }
 
   #resultOf({ answer, doubts, op, server }: Asking): Result {
