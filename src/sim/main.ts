@@ -8,7 +8,7 @@
 import { parseArgs } from "node:util";
 import { nodeClock } from "../env/node/clock.ts";
 import { readPackageFile } from "../env/node/package-file.ts";
-import { CORPUS, LONG_CORPUS } from "./corpus.ts";
+import { CORPUS, FAILED_ONCE } from "./corpus.ts";
 import { Judge } from "./judge.ts";
 import { runJudged } from "./judged.ts";
 import { describeRun } from "./report.ts";
@@ -36,7 +36,7 @@ function wholeNumber(flag: string, text: string): number {
 }
 
 function seeds(): readonly number[] {
-  if (values.corpus) return [...CORPUS, ...LONG_CORPUS];
+  if (values.corpus) return [...CORPUS, ...FAILED_ONCE];
   if (values.seeds === undefined) return [wholeNumber("seed", values.seed ?? "1")];
   const range = /^(\d+)\.\.(\d+)$/.exec(values.seeds);
   if (range === null) throw new Error("--seeds takes FROM..TO");

@@ -19,14 +19,22 @@ beforeAll(async () => {
 afterAll(() => judge.close());
 
 describe("a whole cluster from one seed", () => {
+  const seen = { stallLooks: 0, diskFailures: 0, diskHangs: 0 };
   test.each(CORPUS)(
     "seed %i: nothing acknowledged is lost, doubled or read stale",
     async (seed) => {
       const result = await runJudged(seed, core, judge);
       expect(result.problem).toBeNull();
       expect(result.answer?.verdict).toBe("ok");
+      seen.stallLooks += result.stallLooks;
+      seen.diskFailures += result.diskFailures;
+      seen.diskHangs += result.diskHangs;
     },
   );
+
+  test("these seeds leave clusters without an excuse, and their disks do fail and hang", () => {
+    for (const count of Object.values(seen)) expect(count).toBeGreaterThan(20);
+  });
 
   test("fresh seeds hold, too: others every time", async () => {
     const first = randomInt(1_000_000, 1_000_000_000);
