@@ -1,6 +1,7 @@
 // Snapshots from node to node: the whole file or nothing, whatever breaks on the way.
 
 import { describe, expect, it } from "vitest";
+import { encodeUtf8 } from "../base/bytes.ts";
 import { nodeId } from "../base/brand.ts";
 import { SNAPSHOT_CHUNK_BYTES, SNAPSHOT_WINDOW_BYTES, TRANSFER_STALL_MS } from "../base/limits.ts";
 import { sleep } from "../env/clock.ts";
@@ -57,7 +58,13 @@ describe("a snapshot", () => {
     expect(two.received).toEqual([{ from: 1, index: 100, text: "MsgSnap 100" }]);
     const { index, term: its, source } = file.snapshot;
     expect(sinks.map((sink) => sink.offer)).toEqual([
-      { index, term: its, bytes: length, sha256: source.sha256 },
+      {
+        index,
+        term: its,
+        bytes: length,
+        sha256: source.sha256,
+        message: encodeUtf8("MsgSnap 100"),
+      },
     ]);
     expect(sinks[0]!.state).toBe("finished");
     expectSame(sinks[0]!.content, file.content);
