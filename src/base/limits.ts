@@ -33,6 +33,8 @@ export const HTTP_HEADERS_MS_MAX = 10_000;
 export const HTTP_REQUEST_MS_MAX = 30_000;
 /** How long the rest of a refused body is thrown away, so that the refusal reaches its sender. */
 export const HTTP_LINGER_MS_MAX = 10_000;
+/** How long a server that was told to close goes on listening, for what was sent before anybody knew. */
+export const HTTP_DRAIN_MS = 100;
 /** How long requests in flight may take once the server is told to close. */
 export const HTTP_CLOSE_MS_MAX = 10_000;
 /** A long answer is written in pieces of about this size, with other requests served in between. */

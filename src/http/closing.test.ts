@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import { HTTP_CLOSE_MS_MAX, STREAM_SLICE_ROWS } from "../base/limits.ts";
+import { HTTP_CLOSE_MS_MAX, HTTP_DRAIN_MS, STREAM_SLICE_ROWS } from "../base/limits.ts";
 import type { FakeClock } from "./testing/fake-clock.ts";
 import type { FakeNode } from "./testing/fake-node.ts";
 import type { MemoryLogger } from "./testing/harness.ts";
@@ -41,6 +41,7 @@ describe("the server", () => {
         isClosed = true;
       });
       await live.until("\r\n0\r\n\r\n");
+      clock.advance(HTTP_DRAIN_MS);
       await idle.closed();
       const refused = open();
       await refused.closed();
@@ -59,6 +60,25 @@ describe("the server", () => {
       expect(node.events.subscribers).toBe(0);
     });
 
+    it("answers what was sent before anybody could know, on old connections and new", async () => {
+      const old = open().send(get("/livez"));
+      await old.until("ok\n");
+      let isClosed = false;
+      const closed = listening.server.close().then(() => {
+        isClosed = true;
+      });
+      old.send(post(PRINTER));
+      const late = open().send(post(PRINTER));
+      for (const wire of [old, late]) {
+        await wire.until("HTTP/1.1 201");
+        expect(wire.text).toMatch(/\r\nConnection: close\r\n/i);
+        await wire.closed();
+      }
+      expect(isClosed).toBe(false);
+      clock.advance(HTTP_DRAIN_MS);
+      await closed;
+    });
+
     it("closes a connection that kept its place with an answer begun before", async () => {
       listening.fill(2 * STREAM_SLICE_ROWS);
       const wire = open();
@@ -69,6 +89,7 @@ describe("the server", () => {
       const closed = listening.server.close().then(() => {
         isClosed = true;
       });
+      clock.advance(HTTP_DRAIN_MS);
       await turns();
       expect(isClosed).toBe(false);
       wire.resume();
@@ -99,6 +120,7 @@ describe("the server", () => {
       while (!isReading) await turns(1);
       const closed = listening.server.close();
       release();
+      clock.advance(HTTP_DRAIN_MS);
       await late.closed();
       expect(late.text).toMatch(/^HTTP\/1\.1 200/);
       expect(late.text.endsWith("\r\n0\r\n\r\n")).toBe(true);
@@ -110,6 +132,7 @@ describe("the server", () => {
       const busy = open().send(post(PRINTER));
       while (node.submitted.length === 0) await turns();
       const closed = listening.server.close();
+      clock.advance(HTTP_DRAIN_MS);
       await turns();
       clock.advance(HTTP_CLOSE_MS_MAX);
       await closed;

@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import { BODY_BYTES_MAX } from "../base/limits.ts";
+import { BODY_BYTES_MAX, HTTP_DRAIN_MS } from "../base/limits.ts";
 import { NetworkError } from "../env/network.ts";
 import { createServer } from "./server.ts";
 import type { FakeClock } from "./testing/fake-clock.ts";
@@ -236,7 +236,9 @@ describe("the server", () => {
       const address = await other.listen(":0");
       const answer = await fetch(`http://127.0.0.1${address}/livez`);
       expect(answer.status).toBe(200);
-      await other.close();
+      const closed = other.close();
+      clock.advance(HTTP_DRAIN_MS);
+      await closed;
     });
 
     it.each(["", "8001", "localhost", "x:y", "127.0.0.1:70000", "::1:80", "[::1]"])(

@@ -1,13 +1,14 @@
 // The HTTP server of one node: opened on an address, closed in good order.
 //
-// Closing: the live streams are ended; no connection is accepted any more; requests in flight are
-// answered, with "Connection: close"; connections that fall idle are closed; and after a bounded
-// time whatever is left is cut off. The node must still be running meanwhile, so that writes in
+// Closing: the live streams are ended, and from then on every answer says "Connection: close"; for a
+// moment what clients had sent before is still read and answered, on old connections and new; then no
+// connection is accepted any more, requests in flight are answered, connections that fall idle are
+// closed, and after a bounded time whatever is left is cut off. The node must still be running meanwhile, so that writes in
 // flight are answered: close the server first, then the node.
 
 import { toError } from "../base/assert.ts";
-import { HTTP_CLOSE_MS_MAX, HTTP_CONNECTIONS_MAX } from "../base/limits.ts";
-import type { Clock, Timer } from "../env/clock.ts";
+import { HTTP_CLOSE_MS_MAX, HTTP_CONNECTIONS_MAX, HTTP_DRAIN_MS } from "../base/limits.ts";
+import { type Clock, type Timer, sleep } from "../env/clock.ts";
 import type { Env } from "../env/env.ts";
 import { NetworkError } from "../env/network.ts";
 import type { FarmNode } from "../node/api.ts";
@@ -59,11 +60,13 @@ export function createServer(node: FarmNode, env: HttpEnv): HttpServer {
   const close = async (): Promise<void> => {
     state.draining = true;
     for (const outlet of context.live) outlet.end();
-    const sweeper = new Sweeper(env.clock, () => app.server.closeIdleConnections());
     const cut = env.clock.after(HTTP_CLOSE_MS_MAX, () => {
       env.logger.warn("requests were cut off: the server is closing");
       app.server.closeAllConnections();
     });
+    // A request that the kernel holds and this process has not read would be reset.
+    if (app.server.listening) await sleep(env.clock, HTTP_DRAIN_MS);
+    const sweeper = new Sweeper(env.clock, () => app.server.closeIdleConnections());
     await app.close();
     sweeper.stop();
     cut.cancel();

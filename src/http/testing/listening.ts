@@ -8,7 +8,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 /* oxlint-enable no-restricted-imports */
 
 import { assert } from "../../base/assert.ts";
-import { HTTP_CLOSE_MS_MAX } from "../../base/limits.ts";
+import { HTTP_CLOSE_MS_MAX, HTTP_DRAIN_MS } from "../../base/limits.ts";
 import type { HttpServer } from "../server.ts";
 import { createServer } from "../server.ts";
 import { FakeClock } from "./fake-clock.ts";
@@ -131,6 +131,7 @@ export class Listening {
   async stop(): Promise<void> {
     for (const wire of this.#wires) wire.destroy();
     const closed = this.server.close();
+    this.clock.advance(HTTP_DRAIN_MS);
     await turns();
     this.clock.advance(HTTP_CLOSE_MS_MAX);
     await closed;
