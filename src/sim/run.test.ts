@@ -7,7 +7,7 @@ import { runJudged } from "./judged.ts";
 import { runSeed } from "./run.ts";
 import { drawSwarm } from "./swarm.ts";
 
-const FRESH_SEEDS = 12;
+const FRESH_SEEDS = 10;
 
 let core: WebAssembly.Module;
 let judge: Judge;

@@ -23,7 +23,7 @@ const CALM: Swarm = {
   faultsMs: 60_000,
   fateMs: 10_000,
   lullMs: 0,
-  load: { clients: 3, boutRequests: 10, thinkMsMax: 50, quietMsMax: 500, patienceMs: 2000 },
+  load: { clients: 3, boutRequests: 10, thinkMsMax: 50, quietMsMax: 8000, patienceMs: 2000 },
   links: { loss: 0, duplication: 0, delayMsMin: 0.2, delayMsMax: 2 },
   diskSlowness: 1,
   powerOnAcknowledge: 0,
