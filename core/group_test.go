@@ -200,23 +200,30 @@ func TestAMessageThatIsNotForThisNodeOrNotFromItsSenderIsRefused(t *testing.T) {
 	}
 }
 
-// A follower answers what it hears from an older term, to depose whoever leads there (raft.go, Step). If that
-// node has been elected again meanwhile, the answer tells it that the follower has nothing, and it offers a
-// snapshot; only the answer to that can tell it better.
-func TestALeaderThatTakesAFollowerForEmptyLearnsBetterFromTheSnapshotItOffers(t *testing.T) {
-	c := newCluster(t, 1, 2, 3)
-	c.elect(1)
+// leaderWithSnapshot has node 1, which leads, commit twenty commands and snapshot its state at index 20.
+func leaderWithSnapshot(t *testing.T, c *cluster) *Group {
+	t.Helper()
+	leader := c.hosts[1].group
 	for i := range 20 {
-		propose(c.hosts[1].group, fmt.Sprint(i))
+		propose(leader, fmt.Sprint(i))
 		c.settle()
 	}
-	leader := c.hosts[1].group
 	w := &writer{}
 	w.u64(20)
 	w.confState(&pb.ConfState{Voters: []uint64{1, 2, 3}})
 	if got := leader.Snapshotted(w.buf); got != 0 {
 		t.Fatalf("got %d", got)
 	}
+	return leader
+}
+
+// A follower answers what it hears from an older term, to depose whoever leads there (raft.go, Step). If that
+// node has been elected again meanwhile, the answer tells it that the follower has nothing, and it offers a
+// snapshot; only the answer to that can tell it better.
+func TestALeaderThatTakesAFollowerForEmptyLearnsBetterFromTheSnapshotItOffers(t *testing.T) {
+	c := newCluster(t, 1, 2, 3)
+	c.elect(1)
+	leader := leaderWithSnapshot(t, c)
 	if got := leader.Compact(20); got != 0 {
 		t.Fatalf("got %d", got)
 	}
@@ -263,17 +270,7 @@ func TestAFollowerBehindTheLogCatchesUpBySnapshot(t *testing.T) {
 	c := newCluster(t, 1, 2, 3)
 	c.elect(1)
 	c.cut[3] = true
-	for i := range 20 {
-		propose(c.hosts[1].group, fmt.Sprint(i))
-		c.settle()
-	}
-	leader := c.hosts[1].group
-	w := &writer{}
-	w.u64(20)
-	w.confState(&pb.ConfState{Voters: []uint64{1, 2, 3}})
-	if got := leader.Snapshotted(w.buf); got != 0 {
-		t.Fatalf("got %d", got)
-	}
+	leader := leaderWithSnapshot(t, c)
 	if got := leader.Compact(21); got != statusInvalidState {
 		t.Fatalf("compacted past the snapshot: %d", got)
 	}

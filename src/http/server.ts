@@ -3,8 +3,8 @@
 // Closing: the live streams are ended, and from then on every answer says "Connection: close"; for a
 // moment what clients had sent before is still read and answered, on old connections and new; then no
 // connection is accepted any more, requests in flight are answered, connections that fall idle are
-// closed, and after a bounded time whatever is left is cut off. The node must still be running meanwhile, so that writes in
-// flight are answered: close the server first, then the node.
+// closed, and after a bounded time whatever is left is cut off. The node must still be running
+// meanwhile, so that writes in flight are answered: close the server first, then the node.
 
 import { toError } from "../base/assert.ts";
 import { HTTP_CLOSE_MS_MAX, HTTP_CONNECTIONS_MAX, HTTP_DRAIN_MS } from "../base/limits.ts";

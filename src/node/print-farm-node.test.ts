@@ -105,7 +105,7 @@ describe("opening a node", () => {
 
   test("says nothing to anybody before the disk knows of this start", async () => {
     const disk = await foundedFolder();
-    const { release: goOn } = disk.hang({ operation: "sync", path: /^node\.json/ });
+    const goOn = disk.hang({ operation: "sync", path: /^node\.json/ });
     const { node, isConnected } = open(disk);
     await settle();
     expect(isConnected()).toBe(false);

@@ -64,7 +64,7 @@ function vouches(log: Log): boolean {
 describe("a snapshot of the node's own state", () => {
   test("is vouched for by the log when its file is on the disk, and not before", async () => {
     const { disk, inputs, log, take } = await openNode();
-    const { release: goOn } = disk.hang({ operation: "sync", path: /^snapshots\// });
+    const goOn = disk.hang({ operation: "sync", path: /^snapshots\// });
     const taking = take();
     await settle();
     expect(vouches(log)).toBe(false);
@@ -77,7 +77,7 @@ describe("a snapshot of the node's own state", () => {
 
   test("is told to the core when the log's mark is on the disk, and not before", async () => {
     const { disk, inputs, take } = await openNode();
-    const { release: goOn } = disk.hang({ operation: "write", path: /^wal\/.*\.wal$/ });
+    const goOn = disk.hang({ operation: "write", path: /^wal\/.*\.wal$/ });
     const taking = take();
     await settle();
     expect(inputs).toEqual([]);
@@ -88,7 +88,7 @@ describe("a snapshot of the node's own state", () => {
 
   test("is begun when the events up to it are on the disk: no replay would make them again", async () => {
     const { disk, take } = await openNode();
-    const { release: goOn } = disk.hang({ operation: "sync", path: /^events\// });
+    const goOn = disk.hang({ operation: "sync", path: /^events\// });
     const taking = take();
     await settle();
     expect(await disk.list("snapshots")).toEqual([]);

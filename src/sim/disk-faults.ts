@@ -30,12 +30,6 @@ export type Verdict =
   /** It completes when the hang is over. */
   | { readonly kind: "hangs"; readonly hold: (complete: () => void) => void };
 
-export interface Hang {
-  /** Operations that wait for its end. */
-  readonly waiting: number;
-  readonly release: () => void;
-}
-
 export class DiskFaults {
   #failures: readonly (FaultTarget & { readonly code: DiskErrorCode })[] = [];
   #hangs: readonly (FaultTarget & { readonly held: (() => void)[] })[] = [];
@@ -45,18 +39,13 @@ export class DiskFaults {
     this.#failures = [...this.#failures, { ...target, code }];
   }
 
-  /** Operations that fit do not complete until the hang is released. */
-  hang(target: FaultTarget): Hang {
+  /** Operations that fit do not complete until the returned function is called. */
+  hang(target: FaultTarget): () => void {
     const hang = { ...target, held: [] as (() => void)[] };
     this.#hangs = [...this.#hangs, hang];
-    return {
-      get waiting(): number {
-        return hang.held.length;
-      },
-      release: () => {
-        this.#hangs = this.#hangs.filter((one) => one !== hang);
-        for (const complete of hang.held.splice(0)) complete();
-      },
+    return () => {
+      this.#hangs = this.#hangs.filter((one) => one !== hang);
+      for (const complete of hang.held.splice(0)) complete();
     };
   }
 

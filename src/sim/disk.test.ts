@@ -199,7 +199,7 @@ describe("the simulated disk", () => {
   it("holds what hangs until it is let go", async () => {
     const disk = newDisk();
     const file = await disk.open("f", "create");
-    const { release: resume } = disk.hang({ operation: "write" });
+    const resume = disk.hang({ operation: "write" });
     let isDone = false;
     const write = file.write(0, filled(1, 1)).then(() => void (isDone = true));
     await file.sync();

@@ -13,7 +13,7 @@ import {
   folderOf,
 } from "../env/disk.ts";
 import { type Random, below } from "../env/random.ts";
-import { DiskFaults, type DiskOperation, type FaultTarget, type Hang } from "./disk-faults.ts";
+import { DiskFaults, type DiskOperation, type FaultTarget } from "./disk-faults.ts";
 import { type FileHost, type Operation, SimFile, diskFailure } from "./disk-file.ts";
 import {
   Fate,
@@ -203,8 +203,8 @@ export class SimDisk implements Disk, FileHost {
     this.#faults.forgive();
   }
 
-  /** Operations that fit do not complete until the hang is released. */
-  hang(target: FaultTarget): Hang {
+  /** Operations that fit do not complete until the returned function is called. */
+  hang(target: FaultTarget): () => void {
     return this.#faults.hang(target);
   }
 

@@ -152,14 +152,14 @@ export class DiskFate {
     // Mostly short; now and then so long that the node must give its disk up.
     const ms = this.#random.unit() ** 3 * HANG_TICKS_MAX * this.#tickMs;
     this.#world.trace(`fate: ${operation} of node ${id} at ${path} hangs for ${ms.toFixed(0)} ms`);
-    const hang = disk.hang({ operation, path });
+    const letGo = disk.hang({ operation, path });
     this.#hanging.set(id, (this.#hanging.get(id) ?? 0) + 1);
     const release = (): void => {
       if (!this.#releases.delete(release)) return;
       const left = must(this.#hanging.get(id), "hangs") - 1;
       if (left > 0) this.#hanging.set(id, left);
       else this.#hanging.delete(id);
-      hang.release();
+      letGo();
     };
     this.#releases.add(release);
     this.#world.clock.after(ms, release);

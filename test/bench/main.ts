@@ -11,8 +11,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { median } from "../../src/cli/bench/report.ts";
 import { isInMemory, syncsPerSecond } from "./disk.ts";
-import { type Operation, type Sample, median, perSecond, table } from "./samples.ts";
+import { type Operation, type Sample, perSecond, table } from "./samples.ts";
 import { KINDS, type Kind, type System, type Through, freshFolder } from "./systems.ts";
 import { type Load, drive, hasWrk } from "./wrk.ts";
 

@@ -1,6 +1,7 @@
 // What was measured, and the table of it.
 
 import { must } from "../../src/base/assert.ts";
+import { median } from "../../src/cli/bench/report.ts";
 import type { Through } from "./systems.ts";
 import type { Closed } from "./wrk.ts";
 
@@ -23,14 +24,6 @@ export interface Sample {
 
 export function perSecond({ requests, us }: Closed): number {
   return requests / (us / 1e6);
-}
-
-/** The middle one; of two, their mean. */
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length / 2;
-  const low = must(sorted[Math.ceil(middle) - 1], "a value to take the median of");
-  return (low + must(sorted[Math.floor(middle)], "the value beside it")) / 2;
 }
 
 const COLUMNS = [

@@ -134,7 +134,7 @@ describe("a damaged log", () => {
     await createLog(options(world), { term: 1, vote: 0, commit: 1 }, founding);
     const { log } = await openLog(options(world));
     // The sync record is the slowest of all writes: an answer must not overtake it.
-    const { release } = world.disk.hang({ operation: "write", path: /synced$/ });
+    const release = world.disk.hang({ operation: "write", path: /synced$/ });
     const append = (index: number): Promise<void> => {
       const entries = encodeEntries(entriesFrom(index, 2, ["x".repeat(600)]));
       return log.append({ hardState: { term: 2, vote: 1, commit: 1 }, mark: null, entries });

@@ -82,7 +82,7 @@ describe("the log", () => {
 
   it("starts the write in the turn of the append, and knows since when it is under way", async () => {
     const world = await foundedLog();
-    const { release: resume } = world.disk.hang({ operation: "write", path: /wal$/ });
+    const resume = world.disk.hang({ operation: "write", path: /wal$/ });
     await world.clock.advance(70);
     const { operations } = world.disk;
     const appended = world.log.append(record(entriesFrom(2, 1, ["x"])));
@@ -229,7 +229,7 @@ describe("the log", () => {
     world.disk.syncFolder = async (folder) => {
       world.disk.syncFolder = syncFolder;
       await syncFolder(folder);
-      hang = world.disk.hang({ operation: "write", path: /next\.tmp$/ }).release;
+      hang = world.disk.hang({ operation: "write", path: /next\.tmp$/ });
     };
     const appends: Promise<void>[] = [];
     for (let term = 2; world.log.stats.segments < 3; term++) {
