@@ -1,0 +1,66 @@
+// `npm run bench:sim`: how much simulated time the simulator gets out of one second of one processor. It runs
+// what was built, as `npm run sim` does: TypeScript that is compiled as it is loaded is slower.
+
+import { readFileSync } from "node:fs";
+import { runSwarm } from "../../dist/sim/run.js";
+import { FATE_KINDS, drawSwarm } from "../../dist/sim/swarm.js";
+
+const RUNS = 3;
+/** The first run meets cold code. */
+const WARM_UP = "";
+
+const QUIET = {
+  ...drawSwarm(1),
+  size: 3,
+  wire: "packets",
+  tickMs: 50,
+  snapshotEntries: 60,
+  trailingEntries: 20,
+  segmentBytes: 32_768,
+  load: { clients: 1, boutRequests: 1, thinkMsMax: 50, quietMsMax: 3_000_000, patienceMs: 10_000 },
+  faultsMs: 600_000,
+  fateMs: 3000,
+  lullMs: 0,
+  links: { loss: 0, duplication: 0, delayMsMin: 0.2, delayMsMax: 2 },
+  diskSlowness: 1,
+  allAtOnce: 0,
+  powerOnAcknowledge: 0,
+  powerOnLine: 0,
+  weights: Object.fromEntries(FATE_KINDS.map((kind) => [kind, kind === "heal" ? 1 : 0])),
+};
+
+const BUSY = {
+  clients: 4,
+  boutRequests: 10,
+  thinkMsMax: 50,
+  quietMsMax: 30_000,
+  patienceMs: 10_000,
+};
+const KILLS = { ...QUIET.weights, kill: 10 };
+
+const CASES = [
+  [WARM_UP, {}],
+  ["three quiet nodes, ticks of 50 ms", {}],
+  ["three quiet nodes, ticks of 200 ms", { tickMs: 200 }],
+  ["three busy nodes, ticks of 200 ms", { tickMs: 200, load: BUSY }],
+  ["three nodes that are killed all the time, ticks of 200 ms", { tickMs: 200, weights: KILLS }],
+];
+
+const core = await WebAssembly.compile(
+  readFileSync(new URL("../../dist/core.wasm", import.meta.url)),
+);
+for (const [name, over] of CASES) {
+  let [simulatedMs, requests, crashes] = [0, 0, 0];
+  const began = process.cpuUsage();
+  for (let run = 0; run < RUNS; run++) {
+    const result = await runSwarm({ ...QUIET, ...over, seed: run + 1 }, core);
+    if (result.problem !== null) throw new Error(`${name}: ${result.problem}`);
+    simulatedMs += result.simulatedMs;
+    requests += result.requests + result.reads;
+    crashes += result.crashes;
+  }
+  const { system, user } = process.cpuUsage(began);
+  const speed = Math.round(simulatedMs / ((system + user) / 1000));
+  const counts = `${Math.round(requests / RUNS)} requests, ${Math.round(crashes / RUNS)} crashes`;
+  if (name !== WARM_UP) process.stdout.write(`${name.padEnd(60)}${speed} × (${counts})\n`);
+}
