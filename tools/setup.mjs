@@ -11,7 +11,7 @@ export async function setup() {
   const wanted = digest(["package.json", "package-lock.json"], process.version);
   if (readIfExists(STAMP) === wanted) return;
   console.log("Installing dependencies (npm ci) …");
-  await run("npm", ["ci", "--no-audit", "--no-fund", "--ignore-scripts"]);
+  await run("npm", ["ci", "--no-audit", "--no-fund", "--ignore-scripts", "--include=dev"]);
   writeFileSync(STAMP, `${wanted}\n`);
 }
 

@@ -11,13 +11,13 @@ import { DiskError } from "../env/disk.ts";
 import { NetworkError } from "../env/network.ts";
 import { nodeClock } from "../env/node/clock.ts";
 import { HttpClient } from "../env/node/http-client.ts";
+import { packageVersion } from "../env/node/package-file.ts";
 import {
   commandLine,
   environment,
   exit,
   onOrphaned,
   onUncaught,
-  packageVersion,
   readTextFile,
   terminateSelf,
 } from "../env/node/process.ts";

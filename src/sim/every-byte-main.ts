@@ -6,7 +6,6 @@
 // --part K/N is for its own processes: a share of the cases, and the tally as JSON.
 
 import { spawn } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { must } from "../base/assert.ts";
 import { nodeClock } from "../env/node/clock.ts";
@@ -66,7 +65,7 @@ async function runPart(part: number, parts: number): Promise<Tally> {
 
 /** The same program, for one share of the cases. */
 function spawnPart(part: number, parts: number): Promise<Tally> {
-  const program = fileURLToPath(import.meta.url);
+  const program = must(process.argv[1], "the program");
   const own = [`--seed=${seed}`, `--part=${part + 1}/${parts}`, `--only=${values.only}`];
   if (sample !== null) own.push(`--sample=${sample}`);
   if (values.folder !== undefined) own.push(`--folder=${values.folder}`);

@@ -129,6 +129,10 @@ function drawWeights(random: SimRandom, calm: boolean): FateWeights {
     if (kind === "heal") return random.between(1, 10);
     return random.chance(left) ? 0 : random.between(1, 10);
   };
+  return weightsOf(weight);
+}
+
+export function weightsOf(weight: (kind: FateKind) => number): FateWeights {
   // Object.fromEntries forgets which keys it was given.
   return Object.fromEntries(FATE_KINDS.map((kind) => [kind, weight(kind)])) as FateWeights;
 }

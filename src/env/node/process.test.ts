@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { packageVersion, readTextFile, temporaryFolder } from "./process.ts";
+import { readTextFile, temporaryFolder } from "./process.ts";
 
 test("a temporary folder is empty, is nobody else's, and goes with all its content", () => {
   const [one, other] = [temporaryFolder("raft3d-test-"), temporaryFolder("raft3d-test-")];
@@ -25,8 +25,4 @@ test("a small file is its text, or the reason why there is none", () => {
   writeFileSync(path, "{}");
   expect(readTextFile(path)).toEqual({ ok: true, text: "{}" });
   expect(readTextFile(folder)).toMatchObject({ ok: false });
-});
-
-test("the version is the package's", () => {
-  expect(packageVersion()).toMatch(/^\d+\.\d+\.\d+$/);
 });

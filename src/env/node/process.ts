@@ -9,7 +9,6 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import { onStopSignal } from "./signals.ts";
 
 /** What stands behind the program's name on the command line. */
@@ -30,13 +29,6 @@ export function commandName(): readonly string[] {
 /** A relative path as seen from where the program was started. */
 export function absolutePath(path: string): string {
   return resolve(path);
-}
-
-/** From package.json. */
-export function packageVersion(): string {
-  const text = readFileSync(new URL("../../../package.json", import.meta.url), "utf8");
-  const { version } = JSON.parse(text) as { readonly version: string }; // npm insists on it
-  return version;
 }
 
 /** The text of a small file, or the system's reason why there is none. */
@@ -124,7 +116,7 @@ export async function startSelf(args: readonly string[], options: ChildOptions):
   // A file and not a pipe: a pipe that nobody drains for a moment would hold the child up.
   const log = openSync(options.logPath, "a");
   try {
-    const command = [...process.execArgv, entryPath(), ...args];
+    const command = [...process.execArgv, process.argv[1] ?? "", ...args];
     const child = spawn(process.execPath, command, {
       stdio: ["ignore", log, log, "ipc"],
       detached: true,
@@ -137,12 +129,6 @@ export async function startSelf(args: readonly string[], options: ChildOptions):
   } finally {
     closeSync(log);
   }
-}
-
-/** The file that Node.js runs as this program: compiled, or as it is under a TypeScript loader. */
-function entryPath(): string {
-  const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
-  return fileURLToPath(new URL(`../../cli/main.${extension}`, import.meta.url));
 }
 
 function wrap(child: ChildProcess, throwAway: boolean): Child {

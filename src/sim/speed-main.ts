@@ -1,15 +1,14 @@
-// `npm run bench:sim`: how much simulated time the simulator gets out of one second of one processor. It runs
-// what was built, as `npm run sim` does: TypeScript that is compiled as it is loaded is slower.
+// `npm run bench:sim`: how much simulated time the simulator gets out of one second of one processor.
 
-import { readFileSync } from "node:fs";
-import { runSwarm } from "../../dist/sim/run.js";
-import { FATE_KINDS, drawSwarm } from "../../dist/sim/swarm.js";
+import { readPackageFile } from "../env/node/package-file.ts";
+import { runSwarm } from "./run.ts";
+import { type Swarm, drawSwarm, weightsOf } from "./swarm.ts";
 
 const RUNS = 3;
 /** The first run meets cold code. */
 const WARM_UP = "";
 
-const QUIET = {
+const QUIET: Swarm = {
   ...drawSwarm(1),
   size: 3,
   wire: "packets",
@@ -26,7 +25,7 @@ const QUIET = {
   allAtOnce: 0,
   powerOnAcknowledge: 0,
   powerOnLine: 0,
-  weights: Object.fromEntries(FATE_KINDS.map((kind) => [kind, kind === "heal" ? 1 : 0])),
+  weights: weightsOf((kind) => (kind === "heal" ? 1 : 0)),
 };
 
 const BUSY = {
@@ -38,7 +37,7 @@ const BUSY = {
 };
 const KILLS = { ...QUIET.weights, kill: 10 };
 
-const CASES = [
+const CASES: readonly (readonly [name: string, over: Partial<Swarm>])[] = [
   [WARM_UP, {}],
   ["three quiet nodes, ticks of 50 ms", {}],
   ["three quiet nodes, ticks of 200 ms", { tickMs: 200 }],
@@ -46,9 +45,7 @@ const CASES = [
   ["three nodes that are killed all the time, ticks of 200 ms", { tickMs: 200, weights: KILLS }],
 ];
 
-const core = await WebAssembly.compile(
-  readFileSync(new URL("../../dist/core.wasm", import.meta.url)),
-);
+const core = await WebAssembly.compile(await readPackageFile("dist/core.wasm"));
 for (const [name, over] of CASES) {
   let [simulatedMs, requests, crashes] = [0, 0, 0];
   const began = process.cpuUsage();
