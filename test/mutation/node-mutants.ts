@@ -412,4 +412,17 @@ export const NODE_MUTANTS: readonly Mutant[] = [
     outsideSimulator: "its own checker compares the states, and without a second bug none differ",
     units: ["src/node"],
   },
+  {
+    name: "refused-snapshot-unanswered",
+    class: "B22",
+    story: "A snapshot that brings nothing new is refused, and the leader never told what is there.",
+    edits: [
+      {
+        file: "src/node/snapshot-service.ts",
+        find: '      this.#options.enqueue({ kind: "message", from, bytes: offer.message });\n',
+        replace: "",
+      },
+    ],
+    units: ["src/node"],
+  },
 ];
