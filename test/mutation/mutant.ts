@@ -25,6 +25,7 @@ export const BUG_CLASSES = {
   B18: "a node comes back without its memory",
   B19: "an installed snapshot and the state go apart",
   B20: "a snapshot that was never restored is started from",
+  B22: "snapshots get in each other's way, or are offered without end",
   B23: "a repeated request happens twice, or is told the wrong thing",
   B27: "elections where none is needed",
   B28: "liveness depends on a quorum",
