@@ -415,7 +415,8 @@ export const NODE_MUTANTS: readonly Mutant[] = [
   {
     name: "refused-snapshot-unanswered",
     class: "B22",
-    story: "A snapshot that brings nothing new is refused, and the leader never told what is there.",
+    story:
+      "A snapshot that brings nothing new is refused, and the leader never told what is there.",
     edits: [
       {
         file: "src/node/snapshot-service.ts",

@@ -502,12 +502,14 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
   {
     name: "lost-events-file-unnoticed",
     class: "events",
-    story: "A file of events that is gone under a running node is forgotten, and not fetched from a peer.",
+    story:
+      "A file of events that is gone under a running node is forgotten, and not fetched from a peer.",
     edits: [
       {
         file: "src/storage/events/reader.ts",
         find: "      catalog.remove(path);\n      onLoss(path, range);\n",
-        replace: "      catalog.remove(path);\n      if (range.to < range.from) onLoss(path, range);\n",
+        replace:
+          "      catalog.remove(path);\n      if (range.to < range.from) onLoss(path, range);\n",
       },
     ],
     units: ["src/storage/events"],
