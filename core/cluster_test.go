@@ -101,7 +101,7 @@ func founded(voters ...uint64) options {
 // committedBytesMax bounds the entries that one Ready gives out to be applied.
 const committedBytesMax = 1 << 20
 
-func open(t *testing.T, id uint64, o options) *Group {
+func open(t testing.TB, id uint64, o options) *Group {
 	t.Helper()
 	w := &writer{}
 	w.u64(id)

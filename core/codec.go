@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	pb "go.etcd.io/raft/v3/raftpb"
-	"google.golang.org/protobuf/proto"
 )
 
 // The flat encoding of src/raft/codec.ts: little endian, no padding, lengths before bytes.
@@ -57,11 +56,7 @@ func (w *writer) message(m *pb.Message) {
 		w.u64(m.GetLogTerm())
 	}
 	at := w.begin()
-	encoded, err := proto.MarshalOptions{}.MarshalAppend(w.buf, m)
-	if err != nil {
-		panic(err) // a message raft made itself always encodes
-	}
-	w.buf = encoded
+	w.buf = appendMessage(w.buf, m)
 	w.end(at)
 }
 
@@ -138,6 +133,15 @@ func (r *reader) bytes() []byte {
 	return append([]byte(nil), b...)
 }
 
+// shared returns bytes that stay a part of the input; nil if there are none.
+func (r *reader) shared() []byte {
+	b := r.take(int(r.u32()))
+	if len(b) == 0 {
+		return nil
+	}
+	return b[:len(b):len(b)]
+}
+
 func (r *reader) ids() []uint64 {
 	n := int(r.u32())
 	if n < 0 || n > len(r.buf)/8 {
@@ -162,17 +166,41 @@ func (r *reader) confState() *pb.ConfState {
 	return cs
 }
 
+// entryBytesMin is what an entry without data takes.
+const entryBytesMin = 8 + 8 + 1 + 4
+
 func (r *reader) entries() []*pb.Entry {
 	n := int(r.u32())
-	var entries []*pb.Entry
-	for i := 0; i < n && r.err == nil; i++ {
-		index, term := r.u64(), r.u64()
-		typ := pb.EntryType(r.u8())
-		entries = append(entries, &pb.Entry{
-			Index: new(index), Term: new(term), Type: typ.Enum(), Data: r.bytes(),
-		})
+	if n < 0 || n > len(r.buf)/entryBytesMin {
+		r.err = errShort
+		return nil
 	}
-	return entries
+	r.buf = append([]byte(nil), r.buf...) // one copy for all of them: the input is the host's
+	slab := makeEntrySlab(n)
+	for range n {
+		e, typ, term, index := slab.next()
+		*index, *term = r.u64(), r.u64()
+		*typ = pb.EntryType(r.u8())
+		e.Index, e.Term, e.Type, e.Data = index, term, typ, r.shared()
+	}
+	return slab.list
+}
+
+// commands reads what is proposed: entries of which raft will say the index and the term.
+func (r *reader) commands() []*pb.Entry {
+	n := int(r.u32())
+	if n < 0 || n > len(r.buf)/4 {
+		r.err = errShort
+		return nil
+	}
+	r.buf = append([]byte(nil), r.buf...)
+	entries := make([]pb.Entry, n)
+	list := make([]*pb.Entry, n)
+	for i := range list {
+		entries[i].Data = r.shared()
+		list[i] = &entries[i]
+	}
+	return list
 }
 
 func putU32(at []byte, v uint32) { binary.LittleEndian.PutUint32(at, v) }

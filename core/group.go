@@ -154,11 +154,7 @@ func (g *Group) Start() error {
 // Propose offers commands as one MsgProp, so that a whole batch costs one append and one message.
 func (g *Group) Propose(input []byte) int32 {
 	r := &reader{buf: input}
-	n := int(r.u32())
-	var entries []*pb.Entry
-	for i := 0; i < n && r.err == nil; i++ {
-		entries = append(entries, &pb.Entry{Data: r.bytes()})
-	}
+	entries := r.commands()
 	if r.err != nil || len(entries) == 0 {
 		return statusMalformed
 	}
@@ -208,8 +204,8 @@ func (g *Group) proposeForwarded() {
 // only if withSnapshot says that the file that belongs to it has arrived and is durable, or if it is no
 // news here: then raft's answer tells the leader how far this node is, and no file is needed.
 func (g *Group) Step(from uint64, input []byte, withSnapshot bool) int32 {
-	m := &pb.Message{}
-	if err := proto.Unmarshal(input, m); err != nil {
+	m, err := parseMessage(input)
+	if err != nil {
 		return statusMalformed
 	}
 	// A follower passes a transfer on in the name of the transferee (raft.go, stepFollower); every

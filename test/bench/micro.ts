@@ -13,6 +13,7 @@ import { nodeId } from "../../src/base/brand.ts";
 import { nodeClock } from "../../src/env/node/clock.ts";
 import { nodeDisk } from "../../src/env/node/disk.ts";
 import { nodeLogger } from "../../src/env/node/logger.ts";
+import { readPackageFile } from "../../src/env/node/package-file.ts";
 import { nodeRandom } from "../../src/env/node/random.ts";
 import { COMMAND_VERSION, type Command } from "../../src/fsm/command.ts";
 import { decodeEnvelope, encodeEnvelope } from "../../src/fsm/envelope.ts";
@@ -20,8 +21,9 @@ import { Machine } from "../../src/fsm/machine.ts";
 import { snapshotBlocks } from "../../src/fsm/snapshot.ts";
 import { createFilament, createJob, createPrinter } from "../../src/fsm/testing/commands.ts";
 import { parseBody } from "../../src/http/json.ts";
-import { Harness, type Host, encodeEntries } from "../../src/node/testing/replica-harness.ts";
-
+import { encodeEntries } from "../../src/node/testing/replica-harness.ts";
+import { Core, type Group } from "../../src/raft/core.ts";
+import type { ConfState } from "../../src/raft/messages.ts";
 import { createStorage, recover } from "../../src/storage/recovery.ts";
 import type { Log } from "../../src/storage/wal/log.ts";
 import { FrameDecoder, FrameGatherer } from "../../src/transport/frame.ts";
@@ -37,6 +39,13 @@ const { values } = parseArgs({
 const bench = new Bench({ time: Number(values.ms), warmupTime: Number(values.ms) / 2 });
 const PRINTER = createPrinter();
 const BATCHES = [1, 16, 128] as const;
+const ALONE: ConfState = {
+  voters: [1],
+  learners: [],
+  votersOutgoing: [],
+  learnersNext: [],
+  autoLeave: false,
+};
 
 function add(name: string, run: () => unknown): void {
   if (name.includes(values.only)) bench.add(name, run);
@@ -100,29 +109,84 @@ function stateMachine(): void {
   });
 }
 
-/** Three replicas with the real core, and no disk or network between them. */
-async function consensus(): Promise<void> {
-  for (const size of BATCHES) {
-    const harness = await Harness.make(3);
-    const leader = harness.elect();
-    add(`core: ${size} commands, three replicas`, () => commitTogether(harness, leader, size));
+/** Entries after which a group of the benchmark forgets what it has applied, as snapshots allow. */
+const COMPACT_ENTRIES = 10_000;
+
+/** Three groups in three instances, as three nodes have them, with no disk or network between them. */
+class Groups {
+  readonly #confState = { ...ALONE, voters: [1, 2, 3] };
+  readonly #groups: Group[] = [];
+  #applied = 0;
+  #compacted = 0;
+
+  static async make(): Promise<Groups> {
+    const module = await WebAssembly.compile(await readPackageFile("dist/core.wasm"));
+    const groups = new Groups();
+    const logger = nodeLogger("error", {});
+    for (const id of [1, 2, 3]) {
+      const core = await Core.instantiate(module, { clock: nodeClock, random: nodeRandom, logger });
+      groups.#add(core, id);
+    }
+    must(groups.#groups[0], "the leader").campaign();
+    groups.#settle();
+    return groups;
+  }
+
+  #add(core: Core, id: number): void {
+    const group = core.open({
+      id,
+      electionTicks: 10,
+      heartbeatTicks: 1,
+      messageBytesMax: 1 << 20,
+      inflightMessagesMax: 256,
+      uncommittedBytesMax: 1 << 26,
+      committedBytesMax: 1 << 20,
+      base: { index: 1, term: 1 },
+      snapshot: { index: 1, term: 1 },
+      confState: this.#confState,
+      hardState: { term: 1, vote: 0, commit: 1 },
+    });
+    group.start();
+    this.#groups.push(group);
+  }
+
+  /** From the leader's call to applied at every one of them. */
+  commit(commands: readonly Uint8Array[]): void {
+    const wanted = this.#applied + 3 * commands.length;
+    if (!this.#groups[0]?.propose(commands)) throw new Error("not proposed");
+    this.#settle();
+    if (this.#applied !== wanted) throw new Error("not everything was applied");
+    if (this.#applied / 3 < this.#compacted + COMPACT_ENTRIES) return;
+    this.#compacted = this.#applied / 3;
+    for (const group of this.#groups) {
+      const { commit } = group.status().hardState;
+      group.snapshotted(commit, this.#confState);
+      group.compact(commit);
+    }
+  }
+
+  #settle(): void {
+    for (let busy = true; busy;) {
+      busy = false;
+      for (const [at, group] of this.#groups.entries()) {
+        for (let ready = group.ready(); ready !== null; ready = group.ready()) {
+          busy = true;
+          for (const { bytes, to } of ready.messages) this.#groups[to - 1]?.step(at + 1, bytes);
+          if (ready.append !== null) group.appended(ready.append.ticket);
+          if (ready.apply === null) continue;
+          this.#applied += ready.apply.entries.filter(({ data }) => data.length > 0).length;
+          group.applied(ready.apply.ticket);
+        }
+      }
+    }
   }
 }
 
-function commitTogether(harness: Harness, leader: Host, size: number): void {
-  leader.step(
-    ...Array.from({ length: size }, () => {
-      seq += 1;
-      return { kind: "submit", request: seq, command: PRINTER, key: null, at: 1000 } as const;
-    }),
-  );
-  harness.settle();
-  if (leader.replica.pendingProposals > 0) throw new Error("not everything was applied");
-  // They note everything for tests to look at.
-  for (const host of harness.all) {
-    host.effects.length = 0;
-    host.replies.clear();
-    host.entries.clear();
+async function consensus(): Promise<void> {
+  for (const size of BATCHES) {
+    const groups = await Groups.make();
+    const commands = Array.from({ length: size }, () => envelope(PRINTER));
+    add(`core: ${size} commands, three replicas`, () => groups.commit(commands));
   }
 }
 
@@ -135,14 +199,7 @@ async function log(folder: string): Promise<Log> {
     clusterId: "0123456789abcdef",
     nodeId: nodeId(1),
   };
-  const confState = {
-    voters: [1],
-    learners: [],
-    votersOutgoing: [],
-    learnersNext: [],
-    autoLeave: false,
-  };
-  await createStorage({ ...options, founding: { index: 1, term: 1, confState } });
+  await createStorage({ ...options, founding: { index: 1, term: 1, confState: ALONE } });
   const { log: opened } = await recover(options);
   let last = 1;
   for (const size of BATCHES) {

@@ -50,6 +50,10 @@ export class Server {
     return readFileSync(this.#logPath, "utf8");
   }
 
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
   async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
     this.#child.kill(signal);
     await this.#closed;

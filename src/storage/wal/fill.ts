@@ -10,6 +10,7 @@ import { assert } from "../../base/assert.ts";
 import { SECTOR_BYTES } from "../../base/limits.ts";
 
 const WORD_BYTES = 4;
+const IS_LITTLE_ENDIAN = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
 
 /** What the fill of a segment is made from. Its header says the same. */
 export interface FillKey {
@@ -21,9 +22,18 @@ export interface FillKey {
 export function writeFill(bytes: Uint8Array, offset: number, key: FillKey): void {
   assert(offset % SECTOR_BYTES === 0, "the fill begins with a sector");
   assert(bytes.length % SECTOR_BYTES === 0, "the fill is whole sectors");
+  const { salt, sequence } = key;
+  const first = offset / WORD_BYTES;
+  const words = bytes.length / WORD_BYTES;
+  // A whole segment is filled every few seconds under load: the quicker way, where there is one.
+  if (IS_LITTLE_ENDIAN && bytes.byteOffset % WORD_BYTES === 0) {
+    const array = new Int32Array(bytes.buffer, bytes.byteOffset, words);
+    for (let at = 0; at < words; at++) array[at] = fillWord(first + at, salt, sequence | 0);
+    return;
+  }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  for (let at = 0; at < bytes.length; at += WORD_BYTES) {
-    view.setUint32(at, fillWord((offset + at) / WORD_BYTES, key), true);
+  for (let at = 0; at < words; at++) {
+    view.setInt32(at * WORD_BYTES, fillWord(first + at, salt, sequence | 0), true);
   }
 }
 
@@ -41,16 +51,17 @@ export function isUnwritten(segment: Uint8Array, offset: number, key: FillKey): 
   return isFilled(view, offset, key);
 }
 
-function isFilled(segment: DataView, offset: number, key: FillKey): boolean {
+function isFilled(segment: DataView, offset: number, { salt, sequence }: FillKey): boolean {
   const first = offset / WORD_BYTES;
   for (let word = first; word < first + SECTOR_BYTES / WORD_BYTES; word++) {
-    if ((segment.getUint32(word * WORD_BYTES, true) | 0) !== fillWord(word, key)) return false;
+    const found = segment.getInt32(word * WORD_BYTES, true);
+    if (found !== fillWord(word, salt, sequence | 0)) return false;
   }
   return true;
 }
 
 /** The word at place `word` of the file, as a signed number: MurmurHash3's finalizer in counter mode. */
-function fillWord(word: number, { salt, sequence }: FillKey): number {
+function fillWord(word: number, salt: number, sequence: number): number {
   let mixed = word ^ salt;
   mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85eb_ca6b);
   mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2_ae35);
