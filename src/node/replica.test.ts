@@ -366,6 +366,17 @@ describe("the disk", () => {
     expect(stalls.length).toBe(1);
   });
 
+  test("a vote counts when it is on the disk and not before: with all disks held up nobody is elected", async () => {
+    const farm = await Harness.make(3);
+    for (const host of farm.all) host.holdDisk = true;
+    farm.tick(60);
+    expect(farm.all.map((host) => host.replica.role)).not.toContain("leader");
+    expect(farm.all.some((host) => host.pendingAppends.length > 0)).toBe(true);
+    for (const host of farm.all) host.holdDisk = false;
+    const { term } = farm.elect().hardState;
+    expect(term).toBeGreaterThan(1);
+  });
+
   test("a node killed before its disk took an entry comes back without it and gets it again", async () => {
     const farm = await Harness.make(3);
     const leader = farm.elect();

@@ -102,10 +102,8 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: FILL,
-        find: "if ((segment.getUint32(word * WORD_BYTES, true) | 0) !== fillWord(word, key)) return false;",
-        replace:
-          "const stored = segment.getUint32(word * WORD_BYTES, true) | 0;\n" +
-          "    if (stored !== 0 && stored !== fillWord(word, key)) return false;",
+        find: "if (found !== fillWord(word, salt, sequence | 0)) return false;",
+        replace: "if (found !== 0 && found !== fillWord(word, salt, sequence | 0)) return false;",
       },
     ],
     units: ["src/storage/wal"],
