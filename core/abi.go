@@ -78,7 +78,7 @@ func fail(err error) int32 {
 func address(buf []byte) uint32 { return uint32(uintptr(unsafe.Pointer(unsafe.SliceData(buf)))) }
 
 //go:wasmexport core_abi
-func coreABI() uint32 { return 2 }
+func coreABI() uint32 { return 3 }
 
 //go:wasmexport core_mailbox
 func coreMailbox() uint32 {
@@ -144,7 +144,7 @@ func coreClose(handle uint32) int32 {
 //go:wasmexport core_tick
 func coreTick(handle uint32) int32 {
 	return call(handle, func(g *Group) int32 {
-		g.node.Tick()
+		g.Tick()
 		return 0
 	})
 }

@@ -16,6 +16,7 @@ type sent struct {
 	to    uint64
 	typ   pb.MessageType
 	bytes []byte
+	waits bool
 }
 
 type appendWork struct {
@@ -48,7 +49,8 @@ func decodeReady(t *testing.T, buf []byte) work {
 		w.reads[string(r.bytes())] = index
 	}
 	for n := r.u32(); n > 0; n-- {
-		m := sent{to: r.u64(), typ: pb.MessageType(r.u8())}
+		to, typ := r.u64(), r.u8()
+		m := sent{to: to, typ: pb.MessageType(typ &^ mayWait), waits: typ&mayWait != 0}
 		r.u64()
 		r.u64()
 		r.u64()
@@ -238,7 +240,7 @@ func (c *cluster) settle() {
 func (c *cluster) tick(n int) {
 	for range n {
 		for _, id := range c.ids() {
-			c.hosts[id].group.node.Tick()
+			c.hosts[id].group.Tick()
 		}
 		c.settle()
 	}

@@ -43,10 +43,17 @@ func (w *writer) confState(cs *pb.ConfState) {
 	}
 }
 
+// mayWait marks the type of a message that tells nothing but a commit index, to somebody who did not ask.
+const mayWait = 0x80
+
 // message writes what the host must know of a message, and the message as it is to be sent.
-func (w *writer) message(m *pb.Message) {
+func (w *writer) message(m *pb.Message, waits bool) {
 	w.u64(m.GetTo())
-	w.u8(uint8(m.GetType()))
+	if typ := uint8(m.GetType()); waits {
+		w.u8(typ | mayWait)
+	} else {
+		w.u8(typ)
+	}
 	w.u64(m.GetTerm())
 	if m.GetType() == pb.MsgSnap {
 		w.u64(m.GetSnapshot().GetMetadata().GetIndex())

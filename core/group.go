@@ -61,12 +61,18 @@ type Group struct {
 	lastHandedOut uint64
 	// lastReads is what the last heartbeat of term readsTerm asked its receivers to confirm: so many reads.
 	lastReads, readsTerm uint64
+	// ticks counts since Start; asked is when each other node last forwarded a proposal or asked to read.
+	ticks uint64
+	asked map[uint64]uint64
 }
+
+// askedTicks is for how long a node that asked something counts as one whose clients wait for the commit index.
+const askedTicks = 10
 
 // Open decodes the configuration and an empty log that starts after (first.index, first.term).
 func Open(input []byte, log hostLogger) (*Group, error) {
 	r := &reader{buf: input}
-	g := &Group{id: r.u64(), storage: raft.NewMemoryStorage()}
+	g := &Group{id: r.u64(), storage: raft.NewMemoryStorage(), asked: map[uint64]uint64{}}
 	g.config = &raft.Config{
 		ID:                        g.id,
 		ElectionTick:              int(r.u32()),
@@ -234,7 +240,10 @@ func (g *Group) Step(from uint64, input []byte, withSnapshot bool) int32 {
 		if g.node.BasicStatus().RaftState != raft.StateLeader {
 			return statusDropped
 		}
+	case pb.MsgReadIndex:
+		g.asked[from] = g.ticks
 	case pb.MsgProp:
+		g.asked[from] = g.ticks
 		if g.node.BasicStatus().RaftState == raft.StateLeader {
 			g.proposals = append(g.proposals, m.GetEntries()...)
 			return 0
@@ -307,7 +316,7 @@ func (g *Group) Take(w *writer) bool {
 	w.u32(uint32(len(network)))
 	for _, m := range network {
 		g.noteReads(m)
-		w.message(m)
+		w.message(m, g.waits(m))
 	}
 	if appendMsg == nil {
 		w.u8(0)
@@ -324,6 +333,22 @@ func (g *Group) Take(w *writer) bool {
 	}
 	// A Ready takes everything but the committed entries that are too many for it.
 	return len(rd.CommittedEntries) > 0 && g.IsDue()
+}
+
+// waits says whether nobody is held up if m leaves a little later, or not at all if a newer append to the
+// same node leaves before it: it brings no entries, only a commit index, and every append brings one.
+func (g *Group) waits(m *pb.Message) bool {
+	if m.GetType() != pb.MsgApp || len(m.GetEntries()) > 0 {
+		return false
+	}
+	at, hasAsked := g.asked[m.GetTo()]
+	return !hasAsked || g.ticks-at > askedTicks
+}
+
+// Tick is one tick of the logical clock.
+func (g *Group) Tick() {
+	g.ticks++
+	g.node.Tick()
 }
 
 func (g *Group) ticket(queue *[]storageWrite, m *pb.Message) uint32 {

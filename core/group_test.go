@@ -460,3 +460,40 @@ func TestTheCodecNeverReadsPastItsInput(t *testing.T) {
 		t.Fatalf("conf state %v", conf)
 	}
 }
+
+func TestACommitIndexMayWaitUnlessItsReceiverAskedForSomething(t *testing.T) {
+	c := newCluster(t, 1, 2, 3)
+	c.elect(1)
+	// commits are the messages of a write that bring no entries, by receiver: whether they may wait.
+	commits := func() map[uint64]bool {
+		waits := map[uint64]bool{}
+		c.seen = func(from uint64, m sent) {
+			message, err := parseMessage(m.bytes)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if from == 1 && m.typ == pb.MsgApp && len(message.GetEntries()) == 0 {
+				waits[m.to] = m.waits
+			} else if m.waits {
+				t.Fatalf("a %v of node %d may wait", m.typ, from)
+			}
+		}
+		propose(c.hosts[1].group, "write")
+		c.settle()
+		return waits
+	}
+	if got := commits(); !got[2] || !got[3] {
+		t.Fatalf("nobody asked, and yet: %v", got)
+	}
+	propose(c.hosts[2].group, "of a client of node 2")
+	c.settle()
+	c.hosts[3].group.ReadIndex([]byte("a read at node 3"))
+	c.settle()
+	if got := commits(); got[2] || got[3] {
+		t.Fatalf("nodes that asked a moment ago have to wait: %v", got)
+	}
+	c.tick(askedTicks + 1)
+	if got := commits(); !got[2] || !got[3] {
+		t.Fatalf("long ago somebody asked, and still: %v", got)
+	}
+}

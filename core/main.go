@@ -6,12 +6,4 @@
 // The module is a reactor: the host calls _initialize once, then the exported functions of abi.go.
 package main
 
-import "runtime/debug"
-
-// gcPercent is how much the heap may grow, in percent of what lives in it, before it is collected. The heap
-// is small (the entries behind the last snapshot) and a collection stops everything else a node does.
-const gcPercent = 400
-
-func init() { debug.SetGCPercent(gcPercent) }
-
 func main() {}

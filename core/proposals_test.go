@@ -80,7 +80,7 @@ func TestWhatIsHeldWhenLeadershipIsLostGoesToTheNextLeaderOrIsLostNeverKept(t *t
 	others := []*host{c.hosts[2], c.hosts[3]}
 	for lead := uint64(1); lead == 1 || lead == raft.None || lead != others[1].group.node.BasicStatus().Lead; {
 		for _, h := range others {
-			h.group.node.Tick()
+			h.group.Tick()
 		}
 		for c.turn(2) || c.turn(3) {
 		}

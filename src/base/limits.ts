@@ -68,6 +68,8 @@ export const HEARTBEAT_TICKS = 1;
 export const ELECTION_TICKS = 10;
 export const MESSAGE_BYTES_MAX = 1 * MIB;
 export const INFLIGHT_MESSAGES_MAX = 256;
+/** Milliseconds that a new commit index waits for entries to leave with. */
+export const COMMIT_WAIT_MS = 5;
 export const UNCOMMITTED_BYTES_MAX = 64 * MIB;
 /** Committed entries handed out for applying at once. */
 export const COMMITTED_BYTES_MAX = 1 * MIB;

@@ -22,6 +22,7 @@ import {
   type ConfState,
   ENTRY_NORMAL,
   type GroupStatus,
+  MSG_APP,
   MSG_SNAP,
   type RaftRole,
   type Ready,
@@ -378,7 +379,8 @@ export class Replica {
     for (const message of ready.messages) {
       const to = nodeId(message.to);
       if (message.type !== MSG_SNAP) {
-        this.#effects.push({ kind: "send", to, bytes: message.bytes });
+        const brings = message.mayWait ? "commit" : message.type === MSG_APP ? "append" : "other";
+        this.#effects.push({ kind: "send", to, bytes: message.bytes, brings });
         continue;
       }
       this.#compaction.transferBegan(to, message.index);

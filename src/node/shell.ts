@@ -22,6 +22,7 @@ import type { BarrierResult, IdempotencyKey, SubmitResult } from "./api.ts";
 import { Divergence, type Finding, REPORT_TAG } from "./divergence.ts";
 import type { EventService } from "./event-service.ts";
 import { FatalError, asFatal } from "./fatal.ts";
+import { Outbox } from "./outbox.ts";
 import type { Replica } from "./replica.ts";
 import type { SnapshotService } from "./snapshot-service.ts";
 import type { Effect, Input } from "./steps.ts";
@@ -54,6 +55,7 @@ export class Shell {
   readonly #options: ShellOptions;
   readonly #replica: Replica;
   readonly #divergence: Divergence;
+  readonly #outbox: Outbox;
   readonly #writes = new Map<number, (result: SubmitResult) => void>();
   readonly #reads = new Map<number, (result: BarrierResult) => void>();
   #snapshots: SnapshotService | null = null;
@@ -75,6 +77,7 @@ export class Shell {
     this.#options = options;
     this.#replica = options.replica;
     this.#divergence = new Divergence(options.id);
+    this.#outbox = new Outbox(options.clock, options.transport);
   }
 
   /** Begins to tick. */
@@ -167,7 +170,7 @@ export class Shell {
   #carryOutAll(effects: readonly Effect[]): void {
     const writes = effects.some((effect) => effect.kind === "append");
     for (const effect of effects) {
-      if (effect.kind === "send") this.#options.transport.send(effect.to, effect.bytes);
+      if (effect.kind === "send") this.#outbox.send(effect);
     }
     if (writes || !effects.some((effect) => effect.kind === "reply")) this.#flush();
     else this.#options.clock.defer(() => this.#flush());
@@ -175,7 +178,7 @@ export class Shell {
   }
 
   #flush(): void {
-    if (this.#state !== "stopped") this.#options.transport.flush();
+    if (this.#state !== "stopped") this.#outbox.flush();
   }
 
   /** Ends the node: nothing is stepped, sent or answered after this. */
@@ -183,6 +186,7 @@ export class Shell {
     if (this.#state === "stopped") return;
     this.#state = "stopped";
     this.#timer?.cancel();
+    this.#outbox.stop();
     this.#options.onFatal(asFatal(error));
   }
 
@@ -383,6 +387,7 @@ export class Shell {
     }
     this.#state = "stopped";
     this.#timer?.cancel();
+    this.#outbox.stop();
     for (const resolve of this.#writes.values()) resolve({ kind: "outcome-unknown" });
     for (const resolve of this.#reads.values()) {
       resolve({ kind: "unavailable", reason: "stopping" });

@@ -57,7 +57,13 @@ export type Input =
 
 export type Effect =
   /** May leave at once: what must wait for the disk is held back inside the core. */
-  | { readonly kind: "send"; readonly to: NodeId; readonly bytes: Uint8Array }
+  | {
+      readonly kind: "send";
+      readonly to: NodeId;
+      readonly bytes: Uint8Array;
+      /** `commit`: tells a commit index, and may wait for an `append`, which tells it as well. */
+      readonly brings: "commit" | "append" | "other";
+    }
   | {
       readonly kind: "send-snapshot";
       readonly to: NodeId;

@@ -23,7 +23,7 @@ import { CoreTrap, panicLine } from "./trap.ts";
 import { WasiHost } from "./wasi.ts";
 
 /** Changes whenever core/abi.go does. */
-const ABI_VERSION = 2;
+const ABI_VERSION = 3;
 
 interface CoreExports {
   readonly memory: WebAssembly.Memory;
