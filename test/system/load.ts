@@ -7,6 +7,10 @@ import type { ProcessCluster, ServerProcess } from "./process-cluster.ts";
 export interface Acknowledged {
   readonly model: string;
   readonly id: number;
+  /** When the answer came, as `performance.now` counts. */
+  readonly atMs: number;
+  /** The leader that the answering node knew of. */
+  readonly leader: number;
 }
 
 export class Load {
@@ -53,7 +57,9 @@ export class Load {
     try {
       const answer = await server.post("/api/v1/printers", body, { "idempotency-key": model });
       if (answer.status === 201) {
-        this.acknowledged.push({ model, id: answer.body.id });
+        const leader = Number(answer.headers.get("raft3d-leader"));
+        const { id } = answer.body;
+        this.acknowledged.push({ model, id, atMs: performance.now(), leader });
         return true;
       }
       if (answer.status === 503 || answer.status === 504 || answer.status === 429) return false;
