@@ -33,9 +33,11 @@ function say(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
+/** See turns.mjs. */
 interface Turns {
-  readonly max: number;
-  readonly p99: number;
+  readonly late: number;
+  readonly held: number;
+  readonly gc: number;
 }
 
 class Farm {
@@ -110,11 +112,11 @@ class Farm {
     const leader = await this.leader();
     const columns: string[] = [];
     for (const at of NODES) {
-      const { max } = await this.turns(at);
-      const mib = Math.round(this.server(at).residentMib());
+      const { gc, held, late } = await this.turns(at);
+      const turns = [late, held, gc].map((ms) => ms.toFixed(0).padStart(4)).join(" ");
+      const mib = Math.round(this.server(at).residentMib()).toString().padStart(5);
       const snapshots = await metric(this.http(at), "raft3d_snapshots_taken_total");
-      const role = at === leader ? "leader" : "follower";
-      columns.push(`${role} ${max.toFixed(0).padStart(4)} ms ${mib} MiB ${snapshots} snapshots`);
+      columns.push(`${at === leader ? "*" : " "}${turns} ${mib} ${snapshots}`);
     }
     say(`${what.padEnd(34)} ${columns.join(" | ")}`);
   }
@@ -166,6 +168,10 @@ async function main(): Promise<void> {
   const farm = new Farm(folder, await freePorts(6));
   try {
     for (const at of NODES) await farm.ready(at);
+    say(
+      "For each node (* leads): the longest turn in ms, late, held, and for collecting garbage;\n" +
+        "resident MiB; snapshots taken.\n",
+    );
     await farm.line("started");
     await fill(farm, Number(values.jobs));
     for (const at of NODES) {
