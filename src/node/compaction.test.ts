@@ -48,6 +48,22 @@ describe("when a snapshot is taken", () => {
     expect(at(1).wantsSnapshot(501, 1000)).toBe(true);
   });
 
+  test("of a large farm earlier where it is quiet, when there is a fiftieth to be applied again", () => {
+    const ticks = (compaction: Compaction, appliedIndex: number, objects: number): boolean[] =>
+      Array.from({ length: 40 }, () => compaction.tick(appliedIndex, objects));
+    // The first look finds that all of these have just come.
+    expect(ticks(at(1), 1101, 50_000).filter(Boolean)).toHaveLength(1);
+    expect(ticks(at(1), 1101, 50_000).slice(0, 30)).not.toContain(true);
+    expect(ticks(at(1), 1000, 50_000)).not.toContain(true);
+    expect(ticks(at(1), 100, 0)).not.toContain(true);
+    const busy = at(1);
+    const whileBusy = Array.from({ length: 400 }, (_, n) => busy.tick(2000 + 10 * n, 50_000));
+    expect(whileBusy).not.toContain(true);
+    const underWay = at(1);
+    underWay.began();
+    expect(ticks(underWay, 5000, 0)).not.toContain(true);
+  });
+
   test("one that failed is tried again after a quarter of the distance, not at once", () => {
     const compaction = at(1);
     compaction.began();

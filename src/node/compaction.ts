@@ -1,7 +1,9 @@
 // When to take a snapshot, and how much of the log to keep in memory behind it.
 //
 // A snapshot costs as much as the farm is large, so it waits until as many entries have come as would
-// pay for it: at least `snapshotEntries`, and half as many as there are objects. Behind it the log keeps
+// pay for it: at least `snapshotEntries`, and half as many as there are objects. What came since is applied
+// again at a start, which for a large farm takes long; so a node that has little to do takes one earlier,
+// when there is a fiftieth. Behind it the log keeps
 // entries for followers that are a little behind, and for those that are being sent a snapshot: if the
 // log were cut past the snapshot under way, its receiver would need another one as soon as it was done.
 
@@ -20,6 +22,12 @@ export interface CompactionOptions {
 
 /** A follower may hold up compaction for as many entries as this many snapshots are apart. */
 const PATIENCE = 4;
+/** Entries for each object, between two snapshots: under load, and in quiet times. */
+const SHARE = 1 / 2;
+const QUIET_SHARE = 1 / 50;
+/** It is quiet when no more entries than QUIET_ENTRIES came within QUIET_TICKS. */
+const QUIET_TICKS = 20;
+const QUIET_ENTRIES = 100;
 
 export class Compaction {
   readonly #snapshotEntries: number;
@@ -29,6 +37,8 @@ export class Compaction {
   /** No snapshot is tried below this applied index: one has just failed. */
   #notBefore = 0;
   #underWay = false;
+  /** So many ticks ago this was the applied index. */
+  #since = { ticks: 0, index: 0 };
   /** The newest snapshot's file is lost: followers that need one wait for the next. */
   #isLost = false;
 
@@ -46,8 +56,22 @@ export class Compaction {
   wantsSnapshot(appliedIndex: number, objects: number): boolean {
     if (this.#underWay || appliedIndex < this.#notBefore) return false;
     if (this.#isLost) return true;
-    const due = Math.max(this.#snapshotEntries, Math.floor(objects / 2));
+    return this.#isDue(appliedIndex, objects, SHARE);
+  }
+
+  #isDue(appliedIndex: number, objects: number, share: number): boolean {
+    const due = Math.max(this.#snapshotEntries, Math.floor(objects * share));
     return appliedIndex - this.#snapshotIndex >= due;
+  }
+
+  /** One tick of the logical clock; true if it is quiet and a snapshot is worth its while. */
+  tick(appliedIndex: number, objects: number): boolean {
+    this.#since.ticks += 1;
+    if (this.#since.ticks < QUIET_TICKS) return false;
+    const came = appliedIndex - this.#since.index;
+    this.#since = { ticks: 0, index: appliedIndex };
+    if (came > QUIET_ENTRIES || this.#underWay || appliedIndex < this.#notBefore) return false;
+    return this.#isDue(appliedIndex, objects, QUIET_SHARE);
   }
 
   began(): void {

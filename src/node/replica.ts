@@ -233,6 +233,7 @@ export class Replica {
     const asked = this.#reads.roundAskedAtTick;
     if (asked !== null && this.#now - asked >= this.#times.readRetry) this.#reads.abandonRound();
     this.#watchDisk();
+    if (this.#compaction.tick(this.#machine.appliedIndex, this.#objects)) this.#takeSnapshot();
   }
 
   #age(proposal: Proposal): void {
@@ -517,9 +518,18 @@ export class Replica {
   // --- Snapshots of its own
 
   #considerSnapshot(): void {
-    const { appliedIndex, appliedTerm, farm } = this.#machine;
-    const objects = farm.printers.size + farm.filaments.size + farm.jobs.size;
-    if (!this.#compaction.wantsSnapshot(appliedIndex, objects)) return;
+    if (this.#compaction.wantsSnapshot(this.#machine.appliedIndex, this.#objects)) {
+      this.#takeSnapshot();
+    }
+  }
+
+  get #objects(): number {
+    const { farm } = this.#machine;
+    return farm.printers.size + farm.filaments.size + farm.jobs.size;
+  }
+
+  #takeSnapshot(): void {
+    const { appliedIndex, appliedTerm } = this.#machine;
     this.#compaction.began();
     const point = { index: appliedIndex, term: appliedTerm, confState: this.#confState };
     this.#effects.push({ kind: "take-snapshot", point, view: this.#machine.view() });
