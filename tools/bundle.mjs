@@ -16,7 +16,8 @@ export async function buildPrograms() {
   const main = join(ROOT, "dist", "cli", "main.js");
   if (existsSync(main) && readIfExists(STAMP) === wanted) return;
   console.log("Compiling TypeScript …");
-  // What an earlier build made must not live on in dist/.
+  // What an earlier build made must not live on in dist/, nor vouch for what this one leaves half done.
+  rmSync(STAMP, { force: true });
   for (const entry of readdirSync(join(ROOT, "dist"), { withFileTypes: true })) {
     if (entry.isDirectory()) rmSync(join(ROOT, "dist", entry.name), { recursive: true });
   }

@@ -194,6 +194,30 @@ describe("writes", () => {
   });
 });
 
+test("entries leave in the turn that made them, none left out; what tells a commit index alone is marked", async () => {
+  const farm = await Harness.make(3);
+  const leader = farm.elect();
+  farm.tick(20); // whoever asked for something did so long ago
+  const sends = (): readonly string[] =>
+    leader.takeSends().map(({ brings, to }) => `${brings} to ${to}`);
+  const others = farm.all.filter((host) => host !== leader).map(({ id }) => id);
+  leader.submit(printer("MK4"));
+  expect(sends()).toEqual(others.map((id) => `append to ${id}`));
+  leader.syncDisk();
+  leader.submit(printer("MK5"));
+  expect(sends()).toEqual(others.map((id) => `append to ${id}`));
+  farm.tick(1); // the entries just taken are lost, and sent again
+  leader.submit(printer("MK6"));
+  const brought: string[] = [];
+  farm.passes = (from, _to, _bytes, brings) => {
+    if (from === leader.id) brought.push(brings);
+    return true;
+  };
+  farm.settle();
+  expect(brought).toContain("append");
+  expect(brought).toContain("commit");
+});
+
 describe("reads", () => {
   test("a read at any node waits until that node has applied what was acknowledged before it", async () => {
     const farm = await Harness.make(3);

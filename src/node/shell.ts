@@ -174,7 +174,11 @@ export class Shell {
     }
     if (writes || !effects.some((effect) => effect.kind === "reply")) this.#flush();
     else this.#options.clock.defer(() => this.#flush());
-    for (const effect of effects) this.#carryOut(effect);
+    for (const effect of effects) {
+      // One of them may have ended the node: those behind it are as if it had been killed before them.
+      if (this.isStopped) return;
+      this.#carryOut(effect);
+    }
   }
 
   #flush(): void {

@@ -7,6 +7,7 @@ import { type Id, type JobStatus, MATERIALS } from "../fsm/objects.ts";
 import type { Collection, Get, List } from "./history.ts";
 import type { Known, Sight } from "./known.ts";
 import type { SimRandom } from "./sim-random.ts";
+import type { Mix } from "./swarm.ts";
 
 const OWN_ID_SHARE = 0.2;
 const EXPECTED_SHARE = 0.2;
@@ -17,21 +18,25 @@ export class Errands {
   readonly #random: SimRandom;
   readonly #known: Known;
 
-  constructor(random: SimRandom, known: Known) {
+  readonly #mix: Mix;
+
+  constructor(random: SimRandom, known: Known, mix: Mix) {
     this.#random = random;
     this.#known = known;
+    this.#mix = mix;
   }
 
   draw(marker: string): Command {
     const random = this.#random;
+    const mix = this.#mix;
     const [printers, spools] = [this.#known.of("printers"), this.#known.of("filaments")];
-    if (printers.length === 0 || spools.length === 0 || random.chance(0.08)) {
+    if (printers.length === 0 || spools.length === 0 || random.chance(mix.creations)) {
       return this.#create(marker);
     }
-    if (random.chance(0.05)) return this.#update(marker);
-    if (random.chance(0.03)) return this.#delete();
+    if (random.chance(mix.changes)) return this.#update(marker);
+    if (random.chance(mix.removals)) return this.#delete();
     const jobs = this.#known.of("print_jobs");
-    if (jobs.length > 0 && random.chance(0.45)) {
+    if (jobs.length > 0 && random.chance(mix.progress)) {
       const to: JobStatus = random.pick(["Running", "Running", "Done", "Canceled"]);
       return { kind: "change-job-status", ...this.#which(this.#recent(jobs)), to };
     }

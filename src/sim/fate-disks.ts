@@ -170,13 +170,19 @@ export class DiskFate {
   /** A node that says itself that it cannot write its log ends itself before long. */
   #expectEnd(id: NodeId, release: () => void): void {
     const { clock } = this.#world;
-    let stuck: { readonly life: Life; readonly sinceMs: number } | null = null;
+    let stuck: { readonly life: Life; readonly batches: number; readonly sinceMs: number } | null =
+      null;
     const look = (): void => {
       if (!this.#releases.has(release)) return;
       const { life } = this.#world.place(id);
       const nowMs = clock.monotonicMs();
-      if (life === null || life.node.status().checks.disk) stuck = null;
-      else if (stuck?.life !== life) stuck = { life, sinceMs: nowMs };
+      const status = life?.node.status();
+      const batches = status?.counters.log_batches ?? 0;
+      // Its disk may have met several hangs, one after the other: this one need not be the log's.
+      if (life === null || status?.checks.disk === true) stuck = null;
+      else if (stuck?.life !== life || stuck.batches !== batches) {
+        stuck = { life, batches, sinceMs: nowMs };
+      }
       const sinceMs = Math.max(stuck?.sinceMs ?? nowMs, this.#undisturbedSince(id) ?? nowMs);
       if (nowMs - sinceMs > STALLED_TICKS_MAX * this.#tickMs) {
         this.problem ??= `node ${id} goes on, although its log hangs since ${sinceMs.toFixed(0)} ms`;

@@ -35,6 +35,12 @@ function wholeNumber(flag: string, text: string): number {
   throw new Error(`--${flag} takes a whole number`);
 }
 
+function hoursOf(text: string): number {
+  const hours = Number(text);
+  if (Number.isFinite(hours) && hours > 0) return hours;
+  throw new Error("--hours takes a number above zero");
+}
+
 function seeds(): readonly number[] {
   if (values.corpus) return [...CORPUS, ...FAILED_ONCE];
   if (values.seeds === undefined) return [wholeNumber("seed", values.seed ?? "1")];
@@ -71,7 +77,7 @@ async function isRepeated(result: RunResult, core: WebAssembly.Module): Promise<
 async function main(): Promise<boolean> {
   if (values.hours !== undefined) {
     return soak({
-      hours: wholeNumber("hours", values.hours),
+      hours: hoursOf(values.hours),
       from: wholeNumber("from", values.from ?? "1"),
       jobs: wholeNumber("jobs", values.jobs ?? "2"),
     });

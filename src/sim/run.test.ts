@@ -1,7 +1,7 @@
 import { randomInt } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { CORPUS } from "./corpus.ts";
+import { CORPUS, FAILED_ONCE } from "./corpus.ts";
 import { Judge } from "./judge.ts";
 import { runJudged } from "./judged.ts";
 import { runSeed } from "./run.ts";
@@ -19,8 +19,9 @@ beforeAll(async () => {
 afterAll(() => judge.close());
 
 describe("a whole cluster from one seed", () => {
-  const seen = { stallLooks: 0, diskFailures: 0, diskHangs: 0 };
-  test.each(CORPUS)(
+  const seen = { stallLooks: 0, diskFailures: 0, diskHangs: 0, installs: 0, leaderships: 0 };
+  const ends = new Map<string, number>();
+  test.each([...CORPUS, ...FAILED_ONCE])(
     "seed %i: nothing acknowledged is lost, doubled or read stale",
     async (seed) => {
       const result = await runJudged(seed, core, judge);
@@ -29,11 +30,19 @@ describe("a whole cluster from one seed", () => {
       seen.stallLooks += result.stallLooks;
       seen.diskFailures += result.diskFailures;
       seen.diskHangs += result.diskHangs;
+      seen.installs += result.installs;
+      seen.leaderships += result.leaderships;
+      for (const [reason, count] of result.ends) ends.set(reason, (ends.get(reason) ?? 0) + count);
     },
   );
 
   test("these seeds leave clusters without an excuse, and their disks do fail and hang", () => {
-    for (const count of Object.values(seen)) expect(count).toBeGreaterThan(20);
+    const { installs, ...often } = seen;
+    for (const [what, count] of Object.entries(often)) expect(count, what).toBeGreaterThan(20);
+    expect(installs, "installed snapshots").toBeGreaterThan(3);
+    for (const reason of ["disk-stalled", "disk-failed", "directory-refused"]) {
+      expect(ends.get(reason), `nodes that end themselves: ${reason}`).toBeGreaterThan(3);
+    }
   });
 
   test("fresh seeds hold, too: others every time", async () => {

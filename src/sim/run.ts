@@ -4,9 +4,11 @@
 import { inspect } from "node:util";
 import { Checkers } from "./checkers.ts";
 import { Fate } from "./fate.ts";
+import { focused } from "./focus.ts";
 import { History } from "./history.ts";
 import { Stalls } from "./stalls.ts";
 import { type FateKind, type Swarm, drawSwarm } from "./swarm.ts";
+import { Tally } from "./tally.ts";
 import { Workload, look } from "./workload.ts";
 import { World } from "./world.ts";
 
@@ -37,6 +39,10 @@ export interface RunResult {
   /** Operations of disks that were made to fail, and to hang. */
   readonly diskFailures: number;
   readonly diskHangs: number;
+  /** States replaced by a snapshot of another node. */
+  readonly installs: number;
+  /** Nodes that ended themselves, by their reason. */
+  readonly ends: ReadonlyMap<string, number>;
   /** What the clients asked and were told: for the judge. */
   readonly history: History;
 }
@@ -46,7 +52,7 @@ export function runSeed(
   core: WebAssembly.Module,
   onTrace: (line: string) => void = () => undefined,
 ): Promise<RunResult> {
-  return runSwarm(drawSwarm(seed), core, onTrace);
+  return runSwarm(focused(drawSwarm(seed)), core, onTrace);
 }
 
 /** As `runSeed`, of a swarm that was drawn and, perhaps, changed. */
@@ -55,14 +61,19 @@ export async function runSwarm(
   core: WebAssembly.Module,
   onTrace: (line: string) => void = () => undefined,
 ): Promise<RunResult> {
-  const world = new World({ ...swarm, core, onTrace });
+  const tally = new Tally();
+  const noted = (line: string): void => {
+    tally.note(line);
+    onTrace(line);
+  };
+  const world = new World({ ...swarm, core, onTrace: noted });
   // A promise that nobody waits for and that fails would end a real process without a word.
   const onUnhandled = (thrown: unknown): void => {
     world.failure ??= new Error("a rejection that nobody handles", { cause: thrown });
   };
   process.on("unhandledRejection", onUnhandled);
   try {
-    return await runWorld(world, swarm);
+    return await runWorld(world, swarm, tally);
   } catch (thrown) {
     throw new Error(`seed ${swarm.seed} could not be run to its end`, { cause: thrown });
   } finally {
@@ -70,7 +81,7 @@ export async function runSwarm(
   }
 }
 
-async function runWorld(world: World, swarm: Swarm): Promise<RunResult> {
+async function runWorld(world: World, swarm: Swarm, tally: Tally): Promise<RunResult> {
   world.trace(`swarm: ${JSON.stringify(swarm)}`);
   await world.found();
   const checkers = new Checkers(world);
@@ -115,6 +126,8 @@ async function runWorld(world: World, swarm: Swarm): Promise<RunResult> {
     stallLooks: stalls.looks,
     diskFailures: fate.disks.met.failed,
     diskHangs: fate.disks.met.held,
+    installs: tally.installs,
+    ends: tally.ends,
     history,
   };
 }

@@ -2,7 +2,7 @@
 
 import { readPackageFile } from "../env/node/package-file.ts";
 import { runSwarm } from "./run.ts";
-import { type Swarm, drawSwarm, weightsOf } from "./swarm.ts";
+import { type Swarm, USUAL_MIX, drawSwarm, weightsOf } from "./swarm.ts";
 
 const RUNS = 3;
 /** The first run meets cold code. */
@@ -16,7 +16,14 @@ const QUIET: Swarm = {
   snapshotEntries: 60,
   trailingEntries: 20,
   segmentBytes: 32_768,
-  load: { clients: 1, boutRequests: 1, thinkMsMax: 50, quietMsMax: 3_000_000, patienceMs: 10_000 },
+  load: {
+    clients: 1,
+    boutRequests: 1,
+    thinkMsMax: 50,
+    quietMsMax: 3_000_000,
+    patienceMs: 10_000,
+    mix: USUAL_MIX,
+  },
   faultsMs: 600_000,
   fateMs: 3000,
   lullMs: 0,
@@ -34,6 +41,7 @@ const BUSY = {
   thinkMsMax: 50,
   quietMsMax: 30_000,
   patienceMs: 10_000,
+  mix: USUAL_MIX,
 };
 const KILLS = { ...QUIET.weights, kill: 10 };
 

@@ -2,10 +2,11 @@
 
 import { readFileSync } from "node:fs";
 import { afterEach, beforeAll, expect, test, vi } from "vitest";
+import { Appends } from "../node/appends.ts";
 import { PrintFarmNode } from "../node/print-farm-node.ts";
 import { PacketNetwork } from "./packet-network.ts";
 import { type RunResult, runSwarm } from "./run.ts";
-import { FATE_KINDS, type FateWeights, type Swarm, drawSwarm } from "./swarm.ts";
+import { type Swarm, USUAL_MIX, drawSwarm, weightsOf } from "./swarm.ts";
 
 let core: WebAssembly.Module;
 beforeAll(async () => {
@@ -23,15 +24,19 @@ const CALM: Swarm = {
   faultsMs: 60_000,
   fateMs: 10_000,
   lullMs: 0,
-  load: { clients: 3, boutRequests: 10, thinkMsMax: 50, quietMsMax: 8000, patienceMs: 2000 },
+  load: {
+    clients: 3,
+    boutRequests: 10,
+    thinkMsMax: 50,
+    quietMsMax: 8000,
+    patienceMs: 2000,
+    mix: USUAL_MIX,
+  },
   links: { loss: 0, duplication: 0, delayMsMin: 0.2, delayMsMax: 2 },
   diskSlowness: 1,
   powerOnAcknowledge: 0,
   powerOnLine: 0,
-  // Object.fromEntries forgets which keys it was given.
-  weights: Object.fromEntries(
-    FATE_KINDS.map((kind) => [kind, kind === "heal" ? 1 : 0]),
-  ) as FateWeights,
+  weights: weightsOf((kind) => (kind === "heal" ? 1 : 0)),
 };
 
 function run(over: Partial<Swarm> = {}): Promise<RunResult> {
@@ -62,4 +67,25 @@ test("weather that loses three messages in ten is given more time, and is no exc
   const foul = { ...CALM.links, loss: 0.3 };
   expect((await run({ links: foul, faultsMs: 60_000 })).problem).not.toMatch(/^no leader/);
   expect((await run({ links: foul, faultsMs: 120_000 })).problem).toMatch(/^no leader/);
+});
+
+/** Nothing but hangs, and clients that are always busy. */
+const HANGS: Partial<Swarm> = {
+  faultsMs: 200_000,
+  fateMs: 2000,
+  load: { ...CALM.load, quietMsMax: 500 },
+  weights: weightsOf((kind) => (kind === "disk-hang" ? 10 : kind === "heal" ? 2 : 0)),
+};
+
+test("nodes whose log hangs end themselves, and are not blamed for it", async () => {
+  const { ends, problem } = await run(HANGS);
+  expect(problem).toBeNull();
+  expect(ends.get("disk-stalled")).toBeGreaterThan(3);
+});
+
+test("a node that goes on although its log hangs is found out", async () => {
+  // Nobody tells the replica for how long the append under way has been waited for.
+  vi.spyOn(Appends.prototype, "waiting").mockReturnValue(0);
+  const { problem } = await run(HANGS);
+  expect(problem).toMatch(/^node [123] goes on, although its log hangs since /);
 });

@@ -47,7 +47,34 @@ export interface LoadPlan {
   readonly quietMsMax: number;
   /** How long a client waits for an answer before it tries another node. */
   readonly patienceMs: number;
+  readonly mix: Mix;
 }
+
+/** What clients do: shares of what there is to be drawn. */
+export interface Mix {
+  /** Of requests that read. */
+  readonly reads: number;
+  /** Of writes that carry an Idempotency-Key: only they may be tried again in doubt. */
+  readonly keys: number;
+  /** Tries of one write, at most. */
+  readonly tries: number;
+  /** Of writes that make a printer or a spool, change one, or remove one; jobs are the rest. */
+  readonly creations: number;
+  readonly changes: number;
+  readonly removals: number;
+  /** Of the rest that move a job on. */
+  readonly progress: number;
+}
+
+export const USUAL_MIX: Mix = {
+  reads: 0.3,
+  keys: 0.7,
+  tries: 6,
+  creations: 0.08,
+  changes: 0.05,
+  removals: 0.03,
+  progress: 0.45,
+};
 
 /** What fate can do; docs/testing.md says what each stands for. */
 export const FATE_KINDS = [
@@ -77,6 +104,7 @@ const FAULT_TICKS_MIN = [200, 400, 1500];
 /** The mean of the lulls between storms, in ticks: the longer ones show whether the cluster works again. */
 const LULL_TICKS = [0, 200, 800, 1600];
 
+/** Every fault beside every other; `focused` (focus.ts) narrows some of them. */
 export function drawSwarm(seed: number): Swarm {
   const random = new SimRandom(seed);
   const calm = random.chance(0.1);
@@ -118,6 +146,7 @@ function drawLoad(random: SimRandom, faultsMs: number): LoadPlan {
     thinkMsMax,
     quietMsMax: Math.round((2 * faultsMs) / bouts),
     patienceMs: random.pick([2000, 10_000, 30_000]),
+    mix: USUAL_MIX,
   };
 }
 

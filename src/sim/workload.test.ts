@@ -7,6 +7,7 @@ import type { FarmReader } from "../node/api.ts";
 import { History } from "./history.ts";
 import { SimClock } from "./sim-clock.ts";
 import { SimRandom } from "./sim-random.ts";
+import { USUAL_MIX } from "./swarm.ts";
 import { type Outside, type Request, Workload } from "./workload.ts";
 
 /** Nodes that carry out every command on one machine; each reads what `farmOf` gives it. */
@@ -35,7 +36,14 @@ function worldOf(nodes: number, farmOf: (script: Script, node: number) => FarmRe
 }
 
 function workloadOn(world: Outside, clients: number): Workload {
-  const plan = { clients, boutRequests: 10, thinkMsMax: 50, quietMsMax: 100, patienceMs: 1000 };
+  const plan = {
+    clients,
+    boutRequests: 10,
+    thinkMsMax: 50,
+    quietMsMax: 100,
+    patienceMs: 1000,
+    mix: USUAL_MIX,
+  };
   return new Workload(world, plan, new History("h"), {
     unanswered: () => undefined,
     answered: () => undefined,

@@ -16,10 +16,7 @@ import type { SimRandom } from "./sim-random.ts";
 import type { LoadPlan } from "./swarm.ts";
 import type { World } from "./world.ts";
 
-const TRIES_MAX = 6;
 const RETRY_MS = 300;
-const READ_SHARE = 0.3;
-const KEY_SHARE = 0.7;
 
 /** Kinds of results that leave a request undone as far as its client knows. */
 const SAYS_NOTHING: ReadonlySet<string> = new Set(["unavailable", "outcome-unknown"]);
@@ -77,7 +74,7 @@ export class Workload {
     this.#history = history;
     this.#watch = watch;
     this.#random = world.random.fork();
-    this.#errands = new Errands(this.#random, this.#known);
+    this.#errands = new Errands(this.#random, this.#known, plan.mix);
     for (let client = 1; client <= plan.clients; client++) this.#run(client);
   }
 
@@ -121,12 +118,12 @@ export class Workload {
   }
 
   async #work(client: number): Promise<void> {
-    const { boutRequests, quietMsMax, thinkMsMax } = this.#plan;
+    const { boutRequests, mix, quietMsMax, thinkMsMax } = this.#plan;
     for (let n = 1; !this.#stopped;) {
       const last = n + this.#random.between(1, boutRequests);
       for (; n < last && !this.#stopped; n++) {
         await this.#pause(this.#random.unit() * thinkMsMax);
-        if (this.#random.chance(READ_SHARE)) await this.#read(client);
+        if (this.#random.chance(mix.reads)) await this.#read(client);
         else await this.#write(client, `c${client}-${n}`);
       }
       await this.#rest(this.#random.unit() * quietMsMax);
@@ -182,8 +179,9 @@ export class Workload {
     };
     this.requests.push(request);
     const called = this.#history.call(client, command);
-    const key = this.#random.chance(KEY_SHARE) ? { key: marker, fingerprint: marker } : null;
-    for (let attempt = 0; attempt < TRIES_MAX && request.outcome === "open"; attempt++) {
+    const { mix } = this.#plan;
+    const key = this.#random.chance(mix.keys) ? { key: marker, fingerprint: marker } : null;
+    for (let attempt = 0; attempt < mix.tries && request.outcome === "open"; attempt++) {
       if (attempt > 0) await this.#pause(RETRY_MS);
       await this.#attempt(request, key, called);
     }

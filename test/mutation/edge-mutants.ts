@@ -8,6 +8,19 @@ const NO_HTTP = "HTTP is not under it";
 
 export const CORE_MUTANTS: readonly Mutant[] = [
   {
+    name: "message-field-left-out",
+    class: "wire",
+    story: "The codec of raft messages forgets the hint of a refused append.",
+    edits: [
+      {
+        file: "core/message_codec.go",
+        find: "\tbuf = appendOptional(buf, msgRejectHint, m.RejectHint)\n",
+        replace: "",
+      },
+    ],
+    units: ["core"],
+  },
+  {
     name: "answers-before-the-disk",
     class: "B2",
     story: "Answers to other nodes leave with the append that they vouch for, not after it.",

@@ -426,4 +426,31 @@ export const NODE_MUTANTS: readonly Mutant[] = [
     ],
     units: ["src/node"],
   },
+  {
+    name: "entries-wait-as-commits-do",
+    class: "B27",
+    story:
+      "Appends with entries wait and replace each other, as those do that tell a commit index alone.",
+    edits: [
+      {
+        file: REPLICA,
+        find: 'message.mayWait ? "commit" : message.type === MSG_APP ? "append" : "other";',
+        replace: 'message.mayWait || message.type === MSG_APP ? "commit" : "other";',
+      },
+    ],
+    units: ["src/node"],
+  },
+  {
+    name: "waiting-commit-never-sent",
+    class: "B27",
+    story: "A commit index that waits for entries is never told when none follow.",
+    edits: [
+      {
+        file: "src/node/outbox.ts",
+        find: "for (const [to, bytes] of this.#waiting) this.#transport.send(to, bytes);\n",
+        replace: "",
+      },
+    ],
+    units: ["src/node"],
+  },
 ];

@@ -144,7 +144,8 @@ export class Harness {
   readonly hosts = new Map<NodeId, Host>();
   readonly cut = new Set<NodeId>();
   /** Called for each message; false loses it. */
-  passes: (from: NodeId, to: NodeId, bytes: Uint8Array) => boolean = () => true;
+  passes: (from: NodeId, to: NodeId, bytes: Uint8Array, brings: SendEffect["brings"]) => boolean =
+    () => true;
   readonly #options: HarnessOptions;
   readonly #ids: readonly NodeId[];
   #starts = 0;
@@ -226,10 +227,10 @@ export class Harness {
           host.syncDisk();
           busy = true;
         }
-        for (const { to, bytes } of host.takeSends()) {
+        for (const { to, brings, bytes } of host.takeSends()) {
           busy = true;
           const lost = this.cut.has(host.id) || this.cut.has(to);
-          if (lost || !this.passes(host.id, to, bytes)) continue;
+          if (lost || !this.passes(host.id, to, bytes, brings)) continue;
           this.host(to).step({ kind: "message", from: host.id, bytes });
         }
         if (this.#carrySnapshots(host)) busy = true;
