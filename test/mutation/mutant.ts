@@ -29,6 +29,7 @@ export const BUG_CLASSES = {
   B23: "a repeated request happens twice, or is told the wrong thing",
   B27: "elections where none is needed",
   B28: "liveness depends on a quorum",
+  B31: "one slow part holds up all",
   B30: "two nodes apply the same entry differently",
   wire: "what a peer or a network sends is believed",
   rule: "a rule of the print shop or of the interface is broken",

@@ -428,7 +428,7 @@ export const NODE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "entries-wait-as-commits-do",
-    class: "B27",
+    class: "B31",
     story:
       "Appends with entries wait and replace each other, as those do that tell a commit index alone.",
     edits: [
@@ -442,7 +442,7 @@ export const NODE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "waiting-commit-never-sent",
-    class: "B27",
+    class: "B31",
     story: "A commit index that waits for entries is never told when none follow.",
     edits: [
       {
