@@ -1,9 +1,4 @@
 // `npm run sim`: runs seeds and says what came of them.
-//   --seed N          one seed; --trace prints its trace, --twice runs it twice and compares the traces
-//   --seeds FROM..TO  a range
-//   --corpus          the seeds that failed once, and those that are run every time
-//   --hours H         soaks: seed after seed, in as many processes as --jobs says, until H hours of
-//                     simulated time have passed in all; --from N is the first seed
 
 import { parseArgs } from "node:util";
 import { nodeClock } from "../env/node/clock.ts";
@@ -15,8 +10,16 @@ import { describeRun } from "./report.ts";
 import { type RunResult, runSeed } from "./run.ts";
 import { serveSoak, soak } from "./soak.ts";
 
+const USAGE = `npm run sim -- …
+  --seed N          one seed; --trace prints its trace, --twice runs it twice and compares the traces
+  --seeds FROM..TO  a range
+  --corpus          the seeds that are run every time, and those that failed once
+  --hours H         soaks: seed after seed, in as many processes as --jobs says (2), until H hours of
+                    simulated time have passed in all; --from N is the first seed`;
+
 const { values } = parseArgs({
   options: {
+    help: { type: "boolean", default: false },
     seed: { type: "string" },
     seeds: { type: "string" },
     corpus: { type: "boolean", default: false },
@@ -75,6 +78,10 @@ async function isRepeated(result: RunResult, core: WebAssembly.Module): Promise<
 }
 
 async function main(): Promise<boolean> {
+  if (values.help) {
+    console.log(USAGE);
+    return true;
+  }
   if (values.hours !== undefined) {
     return soak({
       hours: hoursOf(values.hours),
