@@ -182,6 +182,28 @@ describe("the event log", () => {
     expect(await readAll(again.log, 300)).toEqual([]);
   });
 
+  it("keeps what was synced, however little of a start before it was durable when its process died", async () => {
+    for (let stop = 1, isOver = false; !isOver; stop++) {
+      const first = await open(newDisk(), 1);
+      appendThrough(first.log, 12);
+      await first.log.syncThrough(12);
+      // A start that cuts the file off dies at its operation number `stop`; the machine goes on.
+      const second = first.disk.kill(new SimRandom(stop));
+      second.stopAt(second.operations + stop);
+      const started = open(second, 5).then(() => true);
+      isOver = await Promise.race([started, second.stopped.then(() => false)]);
+      const third = await open(second.kill(new SimRandom(stop)), 5);
+      appendThrough(third.log, 15);
+      await third.log.syncThrough(15);
+      // And now the power fails, with what is not durable lost in any way.
+      for (let seed = 0; seed < 8; seed++) {
+        const { log } = await open(third.disk.crash(new SimRandom(seed)), 15);
+        expect(log.gaps(), `stopped at ${stop}, seed ${seed}`).toEqual([]);
+        expect(await readAll(log, 1)).toEqual(indexesIn(2, 15));
+      }
+    }
+  });
+
   it("takes nothing from a peer that is damaged, out of order, outside the gap or cut short", async () => {
     const peer = await open(newDisk(), 1);
     appendThrough(peer.log, 300);

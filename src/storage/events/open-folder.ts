@@ -44,6 +44,9 @@ export async function openFolder(
 ): Promise<OpenedFolder> {
   await disk.makeFolder(EVENT_FOLDER);
   await disk.syncFolder("");
+  // Names that a start before this one changed are seen, and need not be on the disk: if syncing them failed,
+  // the power could still bring back an older file, without what was written to this one since.
+  await disk.syncFolder(EVENT_FOLDER);
   const { catalog, candidates } = await sortNames(disk, logger);
   let current: EventFile | null = null;
   for (const file of candidates) {
