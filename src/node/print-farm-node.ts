@@ -344,6 +344,7 @@ export class PrintFarmNode implements FarmNode {
       clock,
       logger,
       tickMs,
+      diskStallTicks: times.diskStall,
       replica,
       log: recovered.log,
       eventLog,

@@ -39,6 +39,8 @@ export interface ShellOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly tickMs: number;
+  /** A write to the log that takes longer, in ticks, means that the disk hangs. */
+  readonly diskStallTicks: number;
   readonly replica: Replica;
   readonly log: Log;
   readonly eventLog: EventLog;
@@ -72,6 +74,8 @@ export class Shell {
   #appendsUnderWay = 0;
   #unmarked = false; // the log was synced further than its watermark says
   #alarmed = new Set<number>(); // indexes at which a difference was reported
+  #write: { readonly sinceMs: number; ticks: number } | null = null; // of the log, under way at the last tick
+  #isStalled = false;
 
   constructor(options: ShellOptions) {
     this.#options = options;
@@ -277,7 +281,19 @@ export class Shell {
     this.#options.log.markSynced().catch((thrown: unknown) => this.fail(toError(thrown)));
   }
 
+  /** The log also writes what the replica does not wait for: where a snapshot is. That can hang as well. */
+  #watchLog(): void {
+    const { diskStallTicks, log } = this.#options;
+    const sinceMs = log.writingSinceMs;
+    if (sinceMs === null) this.#write = null;
+    else if (this.#write?.sinceMs !== sinceMs) this.#write = { sinceMs, ticks: 0 };
+    else this.#write.ticks += 1;
+    if (this.#write?.ticks === diskStallTicks) this.#diskStalled(diskStallTicks);
+  }
+
   #diskStalled(ticks: number): void {
+    if (this.#isStalled) return;
+    this.#isStalled = true;
     const { clock, logger, tickMs } = this.#options;
     const ms = ticks * tickMs;
     logger.error("the disk hangs: handing leadership over and stopping", { ms });
@@ -347,6 +363,7 @@ export class Shell {
     this.#ticks += 1;
     this.enqueue({ kind: "tick" });
     this.#markSynced();
+    this.#watchLog();
     if (this.#ticks % REPORT_TICKS === 0) this.#report();
   }
 

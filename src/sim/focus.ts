@@ -32,7 +32,13 @@ export function focused(swarm: Swarm): Swarm {
         size: random.pick([3, 3, 5]),
         snapshotEntries: random.pick([10, 25]),
         trailingEntries: random.pick([0, 3]),
-        weights: only({ kill: 4, doom: 4, partition: 10, power: 2, heal: 2 }),
+        // Others must get on while one is away, and the judge must be able to say what became of it all.
+        fateMs: 20 * swarm.tickMs,
+        lullMs: 100 * swarm.tickMs,
+        stormActs: 10,
+        powerOnAcknowledge: 0,
+        powerOnLine: 0,
+        weights: only({ kill: 2, doom: 1, partition: 8, heal: 4 }),
       };
     case "clients":
       return { ...swarm, load: { ...swarm.load, mix: drawMix(random) } };

@@ -2,8 +2,8 @@
 
 import { readFileSync } from "node:fs";
 import { afterEach, beforeAll, expect, test, vi } from "vitest";
-import { Appends } from "../node/appends.ts";
 import { PrintFarmNode } from "../node/print-farm-node.ts";
+import { Shell } from "../node/shell.ts";
 import { PacketNetwork } from "./packet-network.ts";
 import { type RunResult, runSwarm } from "./run.ts";
 import { type Swarm, USUAL_MIX, drawSwarm, weightsOf } from "./swarm.ts";
@@ -84,8 +84,8 @@ test("nodes whose log hangs end themselves, and are not blamed for it", async ()
 });
 
 test("a node that goes on although its log hangs is found out", async () => {
-  // Nobody tells the replica for how long the append under way has been waited for.
-  vi.spyOn(Appends.prototype, "waiting").mockReturnValue(0);
+  // In this swarm there is nothing else for which a node ends.
+  vi.spyOn(Shell.prototype, "fail").mockReturnValue();
   const { problem } = await run(HANGS);
   expect(problem).toMatch(/^node [123] goes on, although its log hangs since /);
 });
