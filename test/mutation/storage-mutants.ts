@@ -512,4 +512,17 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     ],
     units: ["src/storage/events"],
   },
+  {
+    name: "names-trusted-at-a-start",
+    class: "B14",
+    story: "A start writes to a file of events whose name an earlier start failed to make durable.",
+    edits: [
+      {
+        file: "src/storage/events/open-folder.ts",
+        find: "  await disk.syncFolder(EVENT_FOLDER);\n  const { catalog, candidates }",
+        replace: "  const { catalog, candidates }",
+      },
+    ],
+    units: ["src/storage/events"],
+  },
 ];
