@@ -210,7 +210,8 @@ function spoil(
   change: (line: string) => readonly string[],
 ): { readonly line: string; readonly offset: number } {
   const lines = readFileSync(file, "utf8").split("\n");
-  const from = Math.floor(lines.length / 2);
+  // Well before the newest snapshot: what comes behind it is made again at a start, damaged or not.
+  const from = Math.floor(lines.length / 4);
   const at = lines.findIndex((line, n) => n >= from && line.includes(text));
   const line = lines[at]!;
   const changed = change(line);
