@@ -203,7 +203,7 @@ function copyOfHistory(): { readonly data: string; readonly file: string } {
   return { data, file: longestFile([{ data }]) };
 }
 
-/** Puts others in the place of the first line behind the middle that has this in it. */
+/** Puts others in the place of the first line behind the first quarter that has this in it. */
 function spoil(
   file: string,
   text: string,
