@@ -118,6 +118,37 @@ func parseMessage(input []byte) (*pb.Message, error) {
 	return m, proto.Unmarshal(input, m)
 }
 
+// field is one field of a message: a number, or bytes.
+type field struct {
+	number  protowire.Number
+	isBytes bool
+	value   uint64
+	bytes   []byte // a part of what it was read from
+}
+
+// nextField reads the field at the front of buf. False: there is none, or one of another type.
+func nextField(buf []byte) (f field, rest []byte, ok bool) {
+	number, wire, n := protowire.ConsumeTag(buf)
+	if n < 0 {
+		return f, nil, false
+	}
+	f.number, buf = number, buf[n:]
+	switch wire {
+	case protowire.VarintType:
+		f.value, n = protowire.ConsumeVarint(buf)
+	case protowire.BytesType:
+		f.isBytes = true
+		f.bytes, n = protowire.ConsumeBytes(buf)
+		f.bytes = f.bytes[:len(f.bytes):len(f.bytes)]
+	default:
+		return f, nil, false
+	}
+	if n < 0 {
+		return f, nil, false
+	}
+	return f, buf[n:], true
+}
+
 // fastParse decodes into m, which keeps parts of buf. False: this is for the library, be it because it is
 // no message at all.
 func fastParse(buf []byte, m *pb.Message) bool {
@@ -126,38 +157,26 @@ func fastParse(buf []byte, m *pb.Message) bool {
 		return false
 	}
 	for len(buf) > 0 {
-		field, wire, n := protowire.ConsumeTag(buf)
-		if n < 0 {
+		f, rest, ok := nextField(buf)
+		if !ok {
 			return false
 		}
-		buf = buf[n:]
-		if wire == protowire.BytesType {
-			value, n := protowire.ConsumeBytes(buf)
-			if n < 0 {
-				return false
-			}
-			buf = buf[n:]
-			switch field {
+		buf = rest
+		if f.isBytes {
+			switch f.number {
 			case msgEntries:
-				if !entries.add(value) {
+				if !entries.add(f.bytes) {
 					return false
 				}
 			case msgContext:
-				m.Context = value[:len(value):len(value)]
+				m.Context = f.bytes
 			default:
 				return false
 			}
 			continue
 		}
-		if wire != protowire.VarintType {
-			return false
-		}
-		value, n := protowire.ConsumeVarint(buf)
-		if n < 0 {
-			return false
-		}
-		buf = buf[n:]
-		switch field {
+		value := f.value
+		switch f.number {
 		case msgType:
 			m.Type = pb.MessageType(int32(value)).Enum()
 		case msgTo:
@@ -194,22 +213,18 @@ type entrySlab struct {
 	types   []pb.EntryType
 }
 
-// newEntrySlab makes room for the entries of the message in buf. False: it is no message.
+// newEntrySlab makes room for the entries of the message in buf. False: this is for the library.
 func newEntrySlab(buf []byte) (entrySlab, bool) {
 	count := 0
 	for len(buf) > 0 {
-		field, wire, n := protowire.ConsumeTag(buf)
-		if n < 0 {
+		f, rest, ok := nextField(buf)
+		if !ok {
 			return entrySlab{}, false
 		}
-		if field == msgEntries {
+		if f.number == msgEntries {
 			count++
 		}
-		skipped := protowire.ConsumeFieldValue(field, wire, buf[n:])
-		if skipped < 0 {
-			return entrySlab{}, false
-		}
-		buf = buf[n+skipped:]
+		buf = rest
 	}
 	return makeEntrySlab(count), true
 }
@@ -238,37 +253,24 @@ func (s *entrySlab) next() (*pb.Entry, *pb.EntryType, *uint64, *uint64) {
 func (s *entrySlab) add(buf []byte) bool {
 	e, typ, term, index := s.next()
 	for len(buf) > 0 {
-		field, wire, n := protowire.ConsumeTag(buf)
-		if n < 0 {
+		f, rest, ok := nextField(buf)
+		if !ok {
 			return false
 		}
-		buf = buf[n:]
-		if field == entryData && wire == protowire.BytesType {
-			value, n := protowire.ConsumeBytes(buf)
-			if n < 0 {
-				return false
-			}
-			e.Data = value[:len(value):len(value)]
-			buf = buf[n:]
-			continue
-		}
-		if wire != protowire.VarintType {
+		buf = rest
+		switch {
+		case f.isBytes && f.number == entryData:
+			e.Data = f.bytes
+		case f.isBytes:
 			return false
-		}
-		value, n := protowire.ConsumeVarint(buf)
-		if n < 0 {
-			return false
-		}
-		buf = buf[n:]
-		switch field {
-		case entryType:
-			*typ = pb.EntryType(int32(value))
+		case f.number == entryType:
+			*typ = pb.EntryType(int32(f.value))
 			e.Type = typ
-		case entryTerm:
-			*term = value
+		case f.number == entryTerm:
+			*term = f.value
 			e.Term = term
-		case entryIndex:
-			*index = value
+		case f.number == entryIndex:
+			*index = f.value
 			e.Index = index
 		default:
 			return false
