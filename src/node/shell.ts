@@ -22,6 +22,7 @@ import type { BarrierResult, IdempotencyKey, SubmitResult } from "./api.ts";
 import { Divergence, type Finding, REPORT_TAG } from "./divergence.ts";
 import type { EventService } from "./event-service.ts";
 import { FatalError, asFatal } from "./fatal.ts";
+import { LogWatch } from "./log-watch.ts";
 import { Outbox } from "./outbox.ts";
 import type { Replica } from "./replica.ts";
 import type { SnapshotService } from "./snapshot-service.ts";
@@ -58,6 +59,7 @@ export class Shell {
   readonly #replica: Replica;
   readonly #divergence: Divergence;
   readonly #outbox: Outbox;
+  readonly #logWatch: LogWatch;
   readonly #writes = new Map<number, (result: SubmitResult) => void>();
   readonly #reads = new Map<number, (result: BarrierResult) => void>();
   #snapshots: SnapshotService | null = null;
@@ -74,7 +76,6 @@ export class Shell {
   #appendsUnderWay = 0;
   #unmarked = false; // the log was synced further than its watermark says
   #alarmed = new Set<number>(); // indexes at which a difference was reported
-  #write: { readonly sinceMs: number; ticks: number } | null = null; // of the log, under way at the last tick
   #isStalled = false;
 
   constructor(options: ShellOptions) {
@@ -82,6 +83,7 @@ export class Shell {
     this.#replica = options.replica;
     this.#divergence = new Divergence(options.id);
     this.#outbox = new Outbox(options.clock, options.transport);
+    this.#logWatch = new LogWatch(options.diskStallTicks);
   }
 
   /** Begins to tick. */
@@ -281,16 +283,6 @@ export class Shell {
     this.#options.log.markSynced().catch((thrown: unknown) => this.fail(toError(thrown)));
   }
 
-  /** The log also writes what the replica does not wait for: where a snapshot is. That can hang as well. */
-  #watchLog(): void {
-    const { diskStallTicks, log } = this.#options;
-    const sinceMs = log.writingSinceMs;
-    if (sinceMs === null) this.#write = null;
-    else if (this.#write?.sinceMs !== sinceMs) this.#write = { sinceMs, ticks: 0 };
-    else this.#write.ticks += 1;
-    if (this.#write?.ticks === diskStallTicks) this.#diskStalled(diskStallTicks);
-  }
-
   #diskStalled(ticks: number): void {
     if (this.#isStalled) return;
     this.#isStalled = true;
@@ -363,7 +355,8 @@ export class Shell {
     this.#ticks += 1;
     this.enqueue({ kind: "tick" });
     this.#markSynced();
-    this.#watchLog();
+    const { diskStallTicks, log } = this.#options;
+    if (this.#logWatch.tick(log.writingSinceMs)) this.#diskStalled(diskStallTicks);
     if (this.#ticks % REPORT_TICKS === 0) this.#report();
   }
 
