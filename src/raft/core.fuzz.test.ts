@@ -13,19 +13,13 @@ import { mutatedFields, numberIn } from "../sim/protobuf-mutation.ts";
 import { SimClock } from "../sim/sim-clock.ts";
 import type { SimRandom } from "../sim/sim-random.ts";
 import { RecordingLogger } from "../sim/storage-world.ts";
-import { Core, type Group, type GroupConfig, type StepResult } from "./core.ts";
-import type { ConfState } from "./messages.ts";
+import { Core, type Group, type StepResult } from "./core.ts";
+import { foundedConfig, votersOnly } from "./testing/group-config.ts";
 import { CoreTrap } from "./trap.ts";
 
 const IDS = [1, 2, 3];
 const CUT_OFF = 3;
-const MEMBERS: ConfState = {
-  voters: IDS,
-  learners: [],
-  votersOutgoing: [],
-  learnersNext: [],
-  autoLeave: false,
-};
+const MEMBERS = votersOnly(...IDS);
 /** Inputs to one cluster, before another takes its place. */
 const INPUTS_PER_CLUSTER = 20;
 /** raftpb.Message: the numbers of two fields, and a type. */
@@ -54,22 +48,6 @@ function makeCore(random: SimRandom): Promise<Core> {
   });
 }
 
-function config(id: number): GroupConfig {
-  return {
-    id,
-    electionTicks: 10,
-    heartbeatTicks: 1,
-    messageBytesMax: 1 << 20,
-    inflightMessagesMax: 256,
-    uncommittedBytesMax: 1 << 26,
-    committedBytesMax: 1 << 20,
-    base: { index: 1, term: 1 },
-    snapshot: { index: 1, term: 1 },
-    confState: MEMBERS,
-    hardState: { term: 1, vote: 0, commit: 1 },
-  };
-}
-
 /** Three groups whose messages arrive at once, except to and from the one that is cut off. */
 class Trio {
   readonly groups: readonly Group[];
@@ -77,7 +55,7 @@ class Trio {
   isCut = false;
 
   constructor(core: Core) {
-    this.groups = IDS.map((id) => core.open(config(id)));
+    this.groups = IDS.map((id) => core.open(foundedConfig(id, MEMBERS)));
     for (const group of this.groups) group.start();
     this.group(1).campaign();
     this.settle();

@@ -3,8 +3,9 @@ import { beforeAll, describe, expect, test } from "vitest";
 import type { Clock } from "../env/clock.ts";
 import type { Logger } from "../env/logger.ts";
 import type { Random } from "../env/random.ts";
-import { Core, type Group, type GroupConfig } from "./core.ts";
-import { type ConfState, MSG_SNAP } from "./messages.ts";
+import { Core, type Group } from "./core.ts";
+import { MSG_SNAP } from "./messages.ts";
+import { foundedConfig, votersOnly } from "./testing/group-config.ts";
 import { CoreTrap } from "./trap.ts";
 
 const WASM = new URL("../../dist/core.wasm", import.meta.url);
@@ -43,30 +44,6 @@ function collect(lines: string[]): Logger {
   return logger;
 }
 
-const voters = (...ids: number[]): ConfState => ({
-  voters: ids,
-  learners: [],
-  votersOutgoing: [],
-  learnersNext: [],
-  autoLeave: false,
-});
-
-function config(id: number, confState: ConfState): GroupConfig {
-  return {
-    id,
-    electionTicks: 10,
-    heartbeatTicks: 1,
-    messageBytesMax: 1 << 20,
-    inflightMessagesMax: 256,
-    uncommittedBytesMax: 1 << 26,
-    committedBytesMax: 1 << 20,
-    base: { index: 1, term: 1 },
-    snapshot: { index: 1, term: 1 },
-    confState,
-    hardState: { term: 1, vote: 0, commit: 1 },
-  };
-}
-
 async function makeCore(seed: number, lines: string[] = []): Promise<Core> {
   return Core.instantiate(module, {
     clock: stillClock,
@@ -103,7 +80,7 @@ function settle(groups: readonly Group[], trace: string[] = []): void {
 async function runElection(seed: number): Promise<string[]> {
   const lines: string[] = [];
   const core = await makeCore(seed, lines);
-  const groups = [1, 2, 3].map((id) => core.open(config(id, voters(1, 2, 3))));
+  const groups = [1, 2, 3].map((id) => core.open(foundedConfig(id, votersOnly(1, 2, 3))));
   for (const group of groups) group.start();
   const trace: string[] = [];
   for (let tick = 0; tick < 40; tick++) {
@@ -138,22 +115,22 @@ describe("the consensus core in WebAssembly", () => {
 
   test("status tells the host what the core holds", async () => {
     const core = await makeCore(1);
-    const group = core.open(config(1, voters(1)));
+    const group = core.open(foundedConfig(1, votersOnly(1)));
     group.start();
     group.campaign();
     settle([group]);
     const status = group.status();
     expect(status).toMatchObject({ role: "leader", leader: 1, firstIndex: 2, lastIndex: 2 });
     expect(status.hardState).toEqual({ term: 2, vote: 1, commit: 2 });
-    expect(status.confState).toEqual(voters(1));
+    expect(status.confState).toEqual(votersOnly(1));
     expect(status.progress).toEqual([{ id: 1, match: 2, next: 3, state: 1, recentlyActive: true }]);
   });
 
   test("a panic inside raft kills the instance for good and says what it means", async () => {
     const lines: string[] = [];
     const core = await makeCore(1, lines);
-    const one = core.open(config(1, voters(1, 2, 3)));
-    const two = core.open(config(2, voters(1, 2, 3)));
+    const one = core.open(foundedConfig(1, votersOnly(1, 2, 3)));
+    const two = core.open(foundedConfig(2, votersOnly(1, 2, 3)));
     one.start();
     two.start();
     one.campaign();
@@ -161,7 +138,7 @@ describe("the consensus core in WebAssembly", () => {
     one.propose([new Uint8Array([1])]);
     settle([one, two]);
     // Node 2 comes back with an empty log, as if its directory had been emptied.
-    const forgetful = core.open(config(2, voters(1, 2, 3)));
+    const forgetful = core.open(foundedConfig(2, votersOnly(1, 2, 3)));
     forgetful.start();
     one.tick();
     let thrown: unknown;
@@ -176,13 +153,13 @@ describe("the consensus core in WebAssembly", () => {
     );
     expect((thrown as CoreTrap).advice).toMatch(/rolled back/);
     expect(() => one.status()).toThrow(CoreTrap);
-    expect(() => core.open(config(3, voters(3)))).toThrow(CoreTrap);
+    expect(() => core.open(foundedConfig(3, votersOnly(3)))).toThrow(CoreTrap);
   });
 
   test("nothing is due without a call that made it so, and groups do not mix theirs up", async () => {
     const core = await makeCore(1);
-    const one = core.open(config(1, voters(1)));
-    const two = core.open(config(2, voters(1, 2, 3)));
+    const one = core.open(foundedConfig(1, votersOnly(1)));
+    const two = core.open(foundedConfig(2, votersOnly(1, 2, 3)));
     one.start();
     two.start();
     expect(one.ready()).toBeNull();
@@ -200,7 +177,7 @@ describe("the consensus core in WebAssembly", () => {
 
   test("an answer is its receiver's own: later calls do not change it", async () => {
     const core = await makeCore(1);
-    const group = core.open(config(1, voters(1, 2, 3)));
+    const group = core.open(foundedConfig(1, votersOnly(1, 2, 3)));
     group.start();
     group.campaign();
     const ready = group.ready();
@@ -214,7 +191,7 @@ describe("the consensus core in WebAssembly", () => {
 
   test("large arguments move the memory, and every answer is still whole", async () => {
     const core = await makeCore(1);
-    const group = core.open(config(1, voters(1)));
+    const group = core.open(foundedConfig(1, votersOnly(1)));
     group.start();
     group.campaign();
     settle([group]);

@@ -23,7 +23,7 @@ import { createFilament, createJob, createPrinter } from "../../src/fsm/testing/
 import { parseBody } from "../../src/http/json.ts";
 import { encodeEntries } from "../../src/node/testing/replica-harness.ts";
 import { Core, type Group } from "../../src/raft/core.ts";
-import type { ConfState } from "../../src/raft/messages.ts";
+import { foundedConfig, votersOnly } from "../../src/raft/testing/group-config.ts";
 import { createStorage, recover } from "../../src/storage/recovery.ts";
 import type { Log } from "../../src/storage/wal/log.ts";
 import { FrameDecoder, FrameGatherer } from "../../src/transport/frame.ts";
@@ -39,13 +39,6 @@ const { values } = parseArgs({
 const bench = new Bench({ time: Number(values.ms), warmupTime: Number(values.ms) / 2 });
 const PRINTER = createPrinter();
 const BATCHES = [1, 16, 128] as const;
-const ALONE: ConfState = {
-  voters: [1],
-  learners: [],
-  votersOutgoing: [],
-  learnersNext: [],
-  autoLeave: false,
-};
 
 function add(name: string, run: () => unknown): void {
   if (name.includes(values.only)) bench.add(name, run);
@@ -114,7 +107,7 @@ const COMPACT_ENTRIES = 10_000;
 
 /** Three groups in three instances, as three nodes have them, with no disk or network between them. */
 class Groups {
-  readonly #confState = { ...ALONE, voters: [1, 2, 3] };
+  readonly #confState = votersOnly(1, 2, 3);
   readonly #groups: Group[] = [];
   #applied = 0;
   #compacted = 0;
@@ -133,19 +126,7 @@ class Groups {
   }
 
   #add(core: Core, id: number): void {
-    const group = core.open({
-      id,
-      electionTicks: 10,
-      heartbeatTicks: 1,
-      messageBytesMax: 1 << 20,
-      inflightMessagesMax: 256,
-      uncommittedBytesMax: 1 << 26,
-      committedBytesMax: 1 << 20,
-      base: { index: 1, term: 1 },
-      snapshot: { index: 1, term: 1 },
-      confState: this.#confState,
-      hardState: { term: 1, vote: 0, commit: 1 },
-    });
+    const group = core.open(foundedConfig(id, this.#confState));
     group.start();
     this.#groups.push(group);
   }
@@ -199,7 +180,7 @@ async function log(folder: string): Promise<Log> {
     clusterId: "0123456789abcdef",
     nodeId: nodeId(1),
   };
-  await createStorage({ ...options, founding: { index: 1, term: 1, confState: ALONE } });
+  await createStorage({ ...options, founding: { index: 1, term: 1, confState: votersOnly(1) } });
   const { log: opened } = await recover(options);
   let last = 1;
   for (const size of BATCHES) {

@@ -12,6 +12,7 @@ import { Machine } from "../../fsm/machine.ts";
 import { MachineLoader, snapshotBlocks } from "../../fsm/snapshot.ts";
 import { Core, type Group } from "../../raft/core.ts";
 import { type ConfState, type HardState, readEntries } from "../../raft/messages.ts";
+import { foundedConfig, votersOnly } from "../../raft/testing/group-config.ts";
 import type { BarrierResult, IdempotencyKey, SubmitResult } from "../api.ts";
 import { Compaction } from "../compaction.ts";
 import { Replica, type ReplicaTimes } from "../replica.ts";
@@ -162,13 +163,7 @@ export class Harness {
   }
 
   get confState(): ConfState {
-    return {
-      voters: [...this.#ids],
-      learners: [],
-      votersOutgoing: [],
-      learnersNext: [],
-      autoLeave: false,
-    };
+    return votersOnly(...this.#ids);
   }
 
   host(id: number): Host {
@@ -183,18 +178,10 @@ export class Harness {
     const { snapshotEntries = 1_000_000, trailingEntries = 100 } = this.#options;
     const machine = Machine.empty();
     machine.applyEmpty(1, 1);
+    const config = foundedConfig(id, this.confState);
     const group: Group = this.core.open({
-      id,
-      electionTicks: 10,
-      heartbeatTicks: 1,
-      messageBytesMax: 1 << 20,
-      inflightMessagesMax: 256,
-      uncommittedBytesMax: 1 << 26,
-      committedBytesMax: 1 << 20,
-      base: { index: 1, term: 1 },
-      snapshot: { index: 1, term: 1 },
-      confState: this.confState,
-      hardState: host?.hardState ?? { term: 1, vote: 0, commit: 1 },
+      ...config,
+      hardState: host?.hardState ?? config.hardState,
     });
     if (host !== null) group.load(encodeEntries([...host.entries.values()]));
     group.start();
