@@ -1,38 +1,28 @@
 // `npm run bench:sim`: how much simulated time the simulator gets out of one second of one processor.
 
 import { readPackageFile } from "../env/node/package-file.ts";
+import { CALM } from "./calm.ts";
 import { runSwarm } from "./run.ts";
-import { type Swarm, USUAL_MIX, drawSwarm, weightsOf } from "./swarm.ts";
+import { type Swarm, USUAL_MIX } from "./swarm.ts";
 
 const RUNS = 3;
 /** The first run meets cold code. */
 const WARM_UP = "";
 
 const QUIET: Swarm = {
-  ...drawSwarm(1),
-  size: 3,
-  wire: "packets",
-  tickMs: 50,
+  ...CALM,
   snapshotEntries: 60,
   trailingEntries: 20,
   segmentBytes: 32_768,
   load: {
+    ...CALM.load,
     clients: 1,
     boutRequests: 1,
-    thinkMsMax: 50,
     quietMsMax: 3_000_000,
     patienceMs: 10_000,
-    mix: USUAL_MIX,
   },
   faultsMs: 600_000,
   fateMs: 3000,
-  lullMs: 0,
-  links: { loss: 0, duplication: 0, delayMsMin: 0.2, delayMsMax: 2 },
-  diskSlowness: 1,
-  allAtOnce: 0,
-  powerOnAcknowledge: 0,
-  powerOnLine: 0,
-  weights: weightsOf((kind) => (kind === "heal" ? 1 : 0)),
 };
 
 const BUSY = {

@@ -4,9 +4,10 @@ import { readFileSync } from "node:fs";
 import { afterEach, beforeAll, expect, test, vi } from "vitest";
 import { PrintFarmNode } from "../node/print-farm-node.ts";
 import { Shell } from "../node/shell.ts";
+import { CALM } from "./calm.ts";
 import { PacketNetwork } from "./packet-network.ts";
 import { type RunResult, runSwarm } from "./run.ts";
-import { type Swarm, USUAL_MIX, drawSwarm, weightsOf } from "./swarm.ts";
+import { type Swarm, weightsOf } from "./swarm.ts";
 
 let core: WebAssembly.Module;
 beforeAll(async () => {
@@ -14,30 +15,6 @@ beforeAll(async () => {
 });
 
 afterEach(() => void vi.restoreAllMocks());
-
-/** A minute in which nothing happens but that links are said to heal. */
-const CALM: Swarm = {
-  ...drawSwarm(1),
-  size: 3,
-  wire: "packets",
-  tickMs: 50,
-  faultsMs: 60_000,
-  fateMs: 10_000,
-  lullMs: 0,
-  load: {
-    clients: 3,
-    boutRequests: 10,
-    thinkMsMax: 50,
-    quietMsMax: 8000,
-    patienceMs: 2000,
-    mix: USUAL_MIX,
-  },
-  links: { loss: 0, duplication: 0, delayMsMin: 0.2, delayMsMax: 2 },
-  diskSlowness: 1,
-  powerOnAcknowledge: 0,
-  powerOnLine: 0,
-  weights: weightsOf((kind) => (kind === "heal" ? 1 : 0)),
-};
 
 function run(over: Partial<Swarm> = {}): Promise<RunResult> {
   return runSwarm({ ...CALM, ...over }, core);
