@@ -1,6 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { ByteReader, ByteWriter, ShortInputError } from "./bytes.ts";
+import {
+  ByteReader,
+  ByteWriter,
+  ShortInputError,
+  decodeUtf8,
+  encodeUtf8,
+  roomFor,
+} from "./bytes.ts";
 
 describe("bytes", () => {
   test("whatever a writer took, a reader gives back, at every capacity", () => {
@@ -50,5 +57,27 @@ describe("bytes", () => {
     expect(reader.seek(8, 10).u16()).toBe(0);
     expect(() => reader.seek(8, 11)).toThrow(/no bytes 8 to 11/);
     expect(() => reader.seek(5, 4)).toThrow(/no bytes 5 to 4/);
+  });
+
+  test("pieces share blocks of memory, and never a byte", () => {
+    const size = fc.integer({ min: 0, max: 5000 });
+    fc.assert(
+      fc.property(fc.array(size, { maxLength: 30 }), (sizes) => {
+        const pieces = sizes.map((length, at) => roomFor(length).fill(at));
+        pieces.forEach((piece, at) => {
+          expect(piece.length).toBe(sizes[at]);
+          expect(piece.every((byte) => byte === at)).toBe(true);
+        });
+      }),
+    );
+  });
+
+  test("any text comes back from its UTF-8; half a pair of surrogates as U+FFFD", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary", maxLength: 3000 }), (text) => {
+        expect(decodeUtf8(encodeUtf8(text))).toBe(text);
+      }),
+    );
+    expect(decodeUtf8(encodeUtf8("a\ud800b"))).toBe("a\ufffdb");
   });
 });

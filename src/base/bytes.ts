@@ -3,11 +3,33 @@
 import { assert } from "./assert.ts";
 
 const TWO_32 = 0x1_0000_0000;
-const UTF8 = new TextEncoder();
 const UTF8_STRICT = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
+/**
+ * Memory for `length` bytes, to be overwritten whole: there is something in it. Small pieces lie together in
+ * blocks, because making an ArrayBuffer for each costs more than filling it, here and when garbage is
+ * collected. So a piece that is kept for long keeps its neighbours (8 KiB) in memory.
+ */
+export function roomFor(length: number): Uint8Array {
+  return plain(Buffer.allocUnsafe(length));
+}
+
+export function copyOf(bytes: Uint8Array): Uint8Array {
+  const copy = roomFor(bytes.length);
+  copy.set(bytes);
+  return copy;
+}
+
 export function encodeUtf8(text: string): Uint8Array {
-  return UTF8.encode(text);
+  return plain(Buffer.from(text, "utf8"));
+}
+
+function plain(piece: Buffer): Uint8Array {
+  return new Uint8Array(piece.buffer, piece.byteOffset, piece.length);
+}
+
+export function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /** Throws a TypeError where the bytes are not UTF-8. */
@@ -29,7 +51,7 @@ export class ByteReader {
 
   constructor(bytes: Uint8Array, at = 0) {
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#view = viewOf(bytes);
     this.#at = at;
     this.#end = bytes.length;
   }
@@ -84,8 +106,7 @@ export class ByteReader {
   }
 
   copy(length: number): Uint8Array {
-    const at = this.#take(length);
-    return this.#bytes.slice(at, at + length);
+    return copyOf(this.view(length));
   }
 
   /** A copy of bytes written with their length before them (u32). */
@@ -110,8 +131,8 @@ export class ByteWriter {
   #length = 0;
 
   constructor(capacity = 256) {
-    this.#bytes = new Uint8Array(capacity);
-    this.#view = new DataView(this.#bytes.buffer);
+    this.#bytes = roomFor(capacity);
+    this.#view = viewOf(this.#bytes);
   }
 
   get length(): number {
@@ -128,10 +149,10 @@ export class ByteWriter {
     const at = this.#length;
     const needed = at + by;
     if (needed > this.#bytes.length) {
-      const bigger = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
+      const bigger = roomFor(Math.max(needed, this.#bytes.length * 2));
       bigger.set(this.#bytes.subarray(0, at));
       this.#bytes = bigger;
-      this.#view = new DataView(bigger.buffer);
+      this.#view = viewOf(bigger);
     }
     this.#length = needed;
     return at;
@@ -197,6 +218,6 @@ export class ByteWriter {
 
   /** A copy of what was written. */
   take(): Uint8Array {
-    return this.#bytes.slice(0, this.#length);
+    return copyOf(this.view());
   }
 }

@@ -4,6 +4,7 @@
 // allowed, and hands out no frame whose checksum does not hold.
 
 import { assert } from "../base/assert.ts";
+import { roomFor, viewOf } from "../base/bytes.ts";
 import { crc32 } from "../base/hash.ts";
 import { FRAME_BYTES_MAX, HANDSHAKE_BYTES_MAX, SNAPSHOT_CHUNK_BYTES } from "../base/limits.ts";
 
@@ -64,13 +65,13 @@ export interface Frame {
 /** One frame as bytes of its own; `parts` together are the payload. */
 export function encodeFrame(kind: FrameKind, ...parts: readonly Uint8Array[]): Uint8Array {
   const length = parts.reduce((sum, part) => sum + part.length, 0);
-  const frame = new Uint8Array(FRAME_HEADER_BYTES + length);
+  const frame = roomFor(FRAME_HEADER_BYTES + length);
   let at = FRAME_HEADER_BYTES;
   for (const part of parts) {
     frame.set(part, at);
     at += part.length;
   }
-  seal(kind, frame, new DataView(frame.buffer), 0, length);
+  seal(kind, frame, viewOf(frame), 0, length);
   return frame;
 }
 
@@ -105,8 +106,8 @@ const GATHER_BYTES_MIN = 1024;
  * appended, and never again: the bytes are handed over and a new buffer is begun.
  */
 export class FrameGatherer {
-  #bytes = new Uint8Array(0);
-  #view = new DataView(this.#bytes.buffer);
+  #bytes: Uint8Array = new Uint8Array(0);
+  #view = viewOf(this.#bytes);
   #length = 0;
   #nextCapacity = GATHER_BYTES_MIN;
 
@@ -133,16 +134,16 @@ export class FrameGatherer {
 
   clear(): void {
     this.#bytes = new Uint8Array(0);
-    this.#view = new DataView(this.#bytes.buffer);
+    this.#view = viewOf(this.#bytes);
     this.#length = 0;
   }
 
   #reserve(length: number): void {
     if (length <= this.#bytes.length) return;
-    const bigger = new Uint8Array(Math.max(length, 2 * this.#bytes.length, this.#nextCapacity));
+    const bigger = roomFor(Math.max(length, 2 * this.#bytes.length, this.#nextCapacity));
     bigger.set(this.#bytes.subarray(0, this.#length));
     this.#bytes = bigger;
-    this.#view = new DataView(bigger.buffer);
+    this.#view = viewOf(bigger);
   }
 }
 
@@ -165,7 +166,7 @@ interface Header {
 export class FrameDecoder {
   #payloadBytesMax: number;
   /** The beginning of a frame whose end has not come; of no use beyond #partialLength. */
-  #partial = new Uint8Array(FRAME_HEADER_BYTES);
+  #partial: Uint8Array = new Uint8Array(FRAME_HEADER_BYTES);
   #partialLength = 0;
   #error: string | null = null;
 
@@ -204,7 +205,7 @@ export class FrameDecoder {
 
   /** Keeps the beginning of a frame of `total` bytes, as far as that is known. */
   #keep(chunk: Uint8Array, at: number, total: number): number {
-    this.#partial = new Uint8Array(total);
+    this.#partial = roomFor(total);
     this.#partial.set(chunk.subarray(at));
     this.#partialLength = chunk.length - at;
     return chunk.length;
@@ -223,7 +224,7 @@ export class FrameDecoder {
     const total = FRAME_HEADER_BYTES + header.length;
     if (this.#partial.length < total) {
       // Only the header was there until now: make room for the rest.
-      const whole = new Uint8Array(total);
+      const whole = roomFor(total);
       whole.set(this.#partial);
       this.#partial = whole;
     } else {
@@ -235,7 +236,7 @@ export class FrameDecoder {
 
   /** Null, with the error noted, if it cannot be a header. */
   #readHeader(bytes: Uint8Array, at: number): Header | null {
-    const view = new DataView(bytes.buffer, bytes.byteOffset + at, FRAME_HEADER_BYTES);
+    const view = viewOf(bytes.subarray(at, at + FRAME_HEADER_BYTES));
     const length = view.getUint32(0, true);
     const code = view.getUint32(4, true);
     const kind = KIND_BY_CODE.get(code);
