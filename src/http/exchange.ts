@@ -75,7 +75,7 @@ export class Exchange {
     this.header("Content-Length", String(bytes));
     this.#head(status);
     // As many bytes as characters: it is ASCII, and Node.js need not encode it.
-    this.#raw.end(body, bytes === body.length ? "latin1" : "utf8");
+    this.#write(body, bytes === body.length ? "latin1" : "utf8");
     this.#count(status);
   }
 
@@ -166,6 +166,18 @@ export class Exchange {
     this.#headers.push(...commonHeaders(this.context, this.#index));
     if (this.#closes || this.context.draining()) this.header("Connection", "close");
     this.#raw.writeHead(status, this.#headers);
+  }
+
+  /**
+   * Writes a body and ends the answer. `end` with a body writes that and then an empty piece, and two pieces
+   * make Node.js gather: a tenth of what a small request costs. Corked, head and body are one piece.
+   */
+  #write(body: string, encoding: "latin1" | "utf8"): void {
+    const { socket } = this.#raw; // none while an earlier answer of the connection is not finished
+    socket?.cork();
+    this.#raw.write(body, encoding);
+    socket?.uncork();
+    this.#raw.end();
   }
 
   #count(status: number): void {
