@@ -1,17 +1,15 @@
 // What Prometheus scrapes at /metrics: the node's own numbers, read at the moment of the scrape,
-// and the durations of HTTP requests, counted here. The registry is the server's own, not
+// and the durations of HTTP requests, counted in durations.ts. The registry is the server's own, not
 // prom-client's global one, because a process may hold several nodes. Every metric of the node
 // exists from the start with its zero: an alert on a counter that never moved must not be an alert
 // on nothing.
 //
 // Names and meanings follow etcd's where it has them, so that people find what they know.
 
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, Gauge, Registry } from "prom-client";
 
 import type { NodeCounter, NodeStatus } from "../node/api.ts";
-
-/** Seconds: from an answer out of memory to the longest that a request may wait. */
-const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+import { Durations } from "./durations.ts";
 
 /** The server's part of what is shown. */
 export interface ServerStatus {
@@ -130,9 +128,7 @@ export class HttpMetrics {
   readonly #registry = new Registry();
   readonly #gauges: readonly (readonly [Gauge, Shown])[];
   readonly #counters: readonly (readonly [Counter, Shown])[];
-  readonly #durations: Histogram<"route" | "method" | "status">;
-  /** The series met so far: finding one by its labels costs more than counting in it. */
-  readonly #series = new Map<string, Histogram.Internal<"route" | "method" | "status">>();
+  readonly #durations = new Durations();
 
   constructor() {
     const registers = [this.#registry];
@@ -144,13 +140,6 @@ export class HttpMetrics {
       new Counter({ name, help: shown.help, registers }),
       shown,
     ]);
-    this.#durations = new Histogram({
-      name: "raft3d_http_request_duration_seconds",
-      help: "From the request's headers to the end of the answer; live streams to its beginning.",
-      labelNames: ["route", "method", "status"],
-      buckets: BUCKETS,
-      registers,
-    });
   }
 
   get mediaType(): string {
@@ -158,23 +147,17 @@ export class HttpMetrics {
   }
 
   observe(route: string, method: string, status: number, seconds: number): void {
-    const key = `${status} ${method} ${route}`;
-    let series = this.#series.get(key);
-    if (series === undefined) {
-      series = this.#durations.labels({ route, method, status });
-      this.#series.set(key, series);
-    }
-    series.observe(seconds);
+    this.#durations.count(route, method, status, seconds);
   }
 
   /** The text of a scrape. */
-  render(node: NodeStatus, server: ServerStatus): Promise<string> {
+  async render(node: NodeStatus, server: ServerStatus): Promise<string> {
     for (const [gauge, shown] of this.#gauges) gauge.set(shown.of(node, server));
     for (const [total, shown] of this.#counters) {
       // prom-client's counters only know steps; the node counts in absolute numbers.
       total.reset();
       total.inc(shown.of(node, server));
     }
-    return this.#registry.metrics();
+    return `${await this.#registry.metrics()}\n${this.#durations.text()}`;
   }
 }
