@@ -330,6 +330,20 @@ export const NODE_MUTANTS: readonly Mutant[] = [
     units: ["src/node"],
   },
   {
+    name: "hanging-mark-ignored",
+    class: "B16",
+    story:
+      "Only writes of the log that raft waits for are watched: the one of a snapshot's mark hangs.",
+    edits: [
+      {
+        file: SHELL,
+        find: "if (this.#logWatch.tick(log.writingSinceMs)) this.#diskStalled(diskStallTicks);",
+        replace: "this.#logWatch.tick(log.writingSinceMs);",
+      },
+    ],
+    units: ["src/sim/stalls.test.ts"],
+  },
+  {
     name: "emptied-folder-accepted",
     class: "B18",
     story: "A node whose folder was emptied comes back under its old id.",
