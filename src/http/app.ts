@@ -26,6 +26,9 @@ import { allowedMethods } from "./routes.ts";
 const PARAM_CHARS_MAX = ID_CHARS_MAX * 4 * 3;
 /** How often connections are looked at for the timeouts below. */
 const TIMEOUT_CHECK_MS = 1000;
+const METHODS_WITH_BODY = ["POST", "PUT", "PATCH", "DELETE"];
+/** A DELETE's is ignored. */
+const TAKES_BODY: ReadonlySet<string> = new Set(["POST", "PUT", "PATCH"]);
 /** The route that metrics name where none was found. */
 const NO_ROUTE = "none";
 
@@ -59,7 +62,7 @@ export function createApp(context: HttpContext, routes: readonly Route[]): Fasti
     if (refuseWithoutHost(context, request, reply)) return;
     done();
   });
-  addBodyParser(app);
+  keepBodies(app);
   for (const route of routes) addRoute(app, context, route);
   app.setNotFoundHandler((request, reply) => {
     const exchange = new Exchange(context, NO_ROUTE, request, reply);
@@ -84,18 +87,15 @@ function refuseWithoutHost(
   return true;
 }
 
-/** Bodies are read and judged in one place, whatever they say they are. */
-function addBodyParser(app: FastifyInstance): void {
+/**
+ * Bodies are read and judged in one place (body.ts), whatever they say they are: to Fastify no request has
+ * one. Those that nobody looks at, Node.js throws away when the answer has been sent.
+ */
+function keepBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser("*", (request, _payload, done) => {
-    // Nobody looks at these bodies; Node.js throws them away when the answer has been sent.
-    if (isBodyIgnored(request)) done(null);
-    else readBody(request, (body) => done(null, body));
-  });
-}
-
-function isBodyIgnored(request: FastifyRequest): boolean {
-  return request.is404 || request.method === "DELETE";
+  for (const method of METHODS_WITH_BODY) {
+    app.addHttpMethod(method, { hasBody: false, overrideExisting: true });
+  }
 }
 
 /**
@@ -108,15 +108,23 @@ function addRoute(app: FastifyInstance, context: HttpContext, route: Route): voi
     url: route.path,
     handler: (request, reply) => {
       const exchange = new Exchange(context, route.path, request, reply);
-      const fail = (thrown: unknown): void => exchange.fail(toError(thrown));
-      try {
-        const answered = route.handle(exchange);
-        if (answered !== undefined) answered.catch(fail);
-      } catch (thrown) {
-        fail(thrown);
-      }
+      if (!TAKES_BODY.has(route.method)) return run(route, exchange);
+      readBody(request, (body) => {
+        exchange.body = body;
+        run(route, exchange);
+      });
     },
   });
+}
+
+function run(route: Route, exchange: Exchange): void {
+  const fail = (thrown: unknown): void => exchange.fail(toError(thrown));
+  try {
+    const answered = route.handle(exchange);
+    if (answered !== undefined) answered.catch(fail);
+  } catch (thrown) {
+    fail(thrown);
+  }
 }
 
 /** The answer where no route was found: of the path, or of the path under this method. */
@@ -160,13 +168,6 @@ function answerFrameworkError(
       exchange.problem({
         code: "not_found",
         detail: `No object has an id of more than ${ID_CHARS_MAX} characters.`,
-      });
-      return;
-    case "FST_ERR_CTP_INVALID_MEDIA_TYPE":
-      exchange.problem({
-        // Where no body is looked at, no type of one is wrong; the header itself still is.
-        code: isBodyIgnored(request) ? "malformed_request" : "unsupported_media_type",
-        detail: "The Content-Type is malformed. Send Content-Type: application/json.",
       });
       return;
     default:

@@ -9,7 +9,6 @@ import { BODY_BYTES_MAX, ID_CHARS_MAX } from "../base/limits.ts";
 import type { Command, Expected } from "../fsm/command.ts";
 import type { ObjectKind } from "../fsm/reply.ts";
 import type { IdempotencyKey } from "../node/api.ts";
-import type { Body } from "./body.ts";
 import { idempotencyKeyFault, parseIfMatch } from "./conditions.ts";
 import { codePoints } from "./describe.ts";
 import type { Exchange } from "./exchange.ts";
@@ -45,9 +44,7 @@ export function askQuery<P extends QueryParameters>(
 
 /** "none" if there is no body. */
 export function askBody(exchange: Exchange): JsonObject | "none" | null {
-  // The content-type parser leaves a Body; where it was not asked, Fastify leaves undefined or
-  // null.
-  const body = (exchange.request.body ?? { kind: "none" }) as Body;
+  const { body } = exchange;
   switch (body.kind) {
     case "none":
       return "none";

@@ -22,7 +22,7 @@ export type Body =
   /** Not read to its end; the answer has to see to the rest. */
   | { readonly kind: "too-large" };
 
-const NONE: Body = { kind: "none" };
+export const NO_BODY: Body = { kind: "none" };
 const TOO_LARGE: Body = { kind: "too-large" };
 
 /**
@@ -53,7 +53,7 @@ export function readBody(request: FastifyRequest, done: (body: Body) => void): v
     }
   };
   const onEnd = (): void => {
-    if (first === null) done(NONE);
+    if (first === null) done(NO_BODY);
     else done(judge(request, rest === null ? first : Buffer.concat([first, ...rest], bytes)));
   };
   raw.on("data", onData);

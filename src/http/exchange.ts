@@ -7,6 +7,7 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 
 import { HTTP_LINGER_MS_MAX } from "../base/limits.ts";
+import { type Body, NO_BODY } from "./body.ts";
 import type { HttpContext } from "./context.ts";
 import { commonHeaders } from "./context.ts";
 import { Outlet } from "./outlet.ts";
@@ -25,6 +26,7 @@ export const JSON_MEDIA_TYPE = "application/json";
 export class Exchange {
   readonly context: HttpContext;
   readonly request: FastifyRequest;
+  body: Body = NO_BODY;
   /** The pattern of the route, for metrics. */
   readonly #route: string;
   readonly #raw: FastifyReply["raw"];
