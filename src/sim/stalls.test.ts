@@ -62,7 +62,10 @@ test("nodes whose log hangs end themselves, and are not blamed for it", async ()
 });
 
 test("the watch over all writes of the log ends them, too: raft does not wait for every one", async () => {
-  const { step } = Replica.prototype;
+  const step = Reflect.get(Replica.prototype, "step") as (
+    this: Replica,
+    ...inputs: Parameters<Replica["step"]>
+  ) => ReturnType<Replica["step"]>;
   vi.spyOn(Replica.prototype, "step").mockImplementation(function (this: Replica, inputs) {
     return step.call(this, inputs).filter(({ kind }) => kind !== "disk-stalled");
   });
