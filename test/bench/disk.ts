@@ -1,7 +1,16 @@
-// How fast the disk is at what a write waits for: small writes, each durable before the next.
+// The disk that a benchmark writes to: a folder on it that goes with the benchmark, and how fast it is at what a
+// write waits for, small writes, each durable before the next.
 
-import { constants, openSync, closeSync, writeSync, statfsSync } from "node:fs";
-import { join } from "node:path";
+import {
+  constants,
+  closeSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  statfsSync,
+  writeSync,
+} from "node:fs";
+import { join, resolve } from "node:path";
 
 const BLOCK = Buffer.alloc(4096, 0x5a);
 const TMPFS = 0x01_02_19_94;
@@ -26,7 +35,17 @@ export function syncsPerSecond(folder: string, seconds: number): number {
   return count / seconds;
 }
 
-/** A folder in memory would make every sync free. */
-export function isInMemory(folder: string): boolean {
-  return statfsSync(folder).type === TMPFS;
+/** A new folder, which is removed when this process ends, by itself or by a signal. */
+export function dataFolder(where: string): string {
+  const base = resolve(where);
+  // In memory every sync would be free.
+  if (statfsSync(base).type === TMPFS) {
+    throw new Error(`${base} is in memory: --folder must name one on a disk`);
+  }
+  const folder = mkdtempSync(join(base, "bench-data-"));
+  for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => process.exit(1));
+  }
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true, maxRetries: 9 }));
+  return folder;
 }

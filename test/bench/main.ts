@@ -7,12 +7,12 @@
 //   --folder DIR    where their data goes; a disk, not memory
 //   --json FILE     writes down every sample
 
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { median } from "../../src/cli/bench/report.ts";
-import { isInMemory, syncsPerSecond } from "./disk.ts";
+import { dataFolder, syncsPerSecond } from "./disk.ts";
 import { type Operation, type Sample, perSecond, table } from "./samples.ts";
 import { KINDS, type Kind, type System, type Through, freshFolder } from "./systems.ts";
 import { type Load, drive, hasWrk } from "./wrk.ts";
@@ -122,24 +122,18 @@ class Bench {
 
 async function main(): Promise<void> {
   if (!hasWrk()) throw new Error("wrk is not installed (Debian: apt-get install wrk)");
-  const base = resolve(values.folder);
-  if (isInMemory(base)) throw new Error(`${base} is in memory: --folder must name one on a disk`);
   const kinds = KINDS.filter(({ missing, name }) => {
     const isChosen = values.only.length === 0 || values.only.some((one) => name.startsWith(one));
     const why = isChosen ? missing() : null;
     if (why !== null) say(`${name} is left out: ${why}`);
     return isChosen && why === null;
   });
-  const folder = mkdtempSync(join(base, "bench-data-"));
+  const folder = dataFolder(values.folder);
   const bench = new Bench(folder);
   const rounds = wholeNumber("--rounds", values.rounds);
-  try {
-    for (let round = 1; round <= rounds; round++) {
-      say(`round ${round} of ${rounds}`);
-      await bench.round(kinds);
-    }
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
+  for (let round = 1; round <= rounds; round++) {
+    say(`round ${round} of ${rounds}`);
+    await bench.round(kinds);
   }
   const [cpu] = cpus();
   const gib = Math.round(totalmem() / 2 ** 30);

@@ -36,6 +36,10 @@ export class Server {
     this.#logPath = logPath;
     this.#child = spawn(program, args, { stdio: ["ignore", log, log] });
     this.#closed = once(this.#child, "close");
+    // A benchmark that fails, or is stopped, leaves nothing running behind.
+    const kill = (): void => void this.#child.kill("SIGKILL");
+    process.prependOnceListener("exit", kill);
+    this.#child.once("close", () => process.removeListener("exit", kill));
   }
 
   get pid(): number {

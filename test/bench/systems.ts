@@ -6,11 +6,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MAIN } from "../system/process-cluster.ts";
 import { freePorts } from "../system/ports.ts";
+import { HOST, NODES, Nodes } from "./nodes.ts";
 import { Server, ask, metric, until } from "./processes.ts";
 import type { Load } from "./wrk.ts";
 
-const HOST = "127.0.0.1";
-const NODES = [0, 1, 2] as const;
 const FASTIFY_ECHO = fileURLToPath(new URL("fastify-echo.mjs", import.meta.url));
 
 /** Where load can go. */
@@ -36,53 +35,44 @@ export interface Kind {
   /** Why it cannot be measured here; null: it can. */
   readonly missing: () => string | null;
   readonly ways: readonly Through[];
+  /** Keeps what it is sent: measured at a fixed rate too. */
+  readonly isStore: boolean;
   start(folder: string): Promise<System>;
 }
 
-export const PRINTER = { company: "Creality", model: "Ender 3 V2" };
+export const RAFT3D = "raft3d";
+export const ETCD = "etcd";
+/** The yardstick: the least that a JSON service on Node.js does. */
+export const ECHO = "bare node:http";
+
+const PRINTER = { company: "Creality", model: "Ender 3 V2" };
 const CREATE: Load = { method: "POST", path: "/api/v1/printers", body: JSON.stringify(PRINTER) };
 
 const raft3d: Kind = {
-  name: "raft3d",
+  name: RAFT3D,
   missing: () => null,
   ways: ["leader", "follower", "all"],
+  isStore: true,
   async start(folder) {
-    const ports = await freePorts(6);
-    const https = ports.slice(0, 3).map((port) => `${HOST}:${port}`);
-    const peers = ports.slice(3).map((port) => `${HOST}:${port}`);
-    const members = peers.map((peer, at) => `${at + 1}=${peer}`).join(",");
-    const servers = NODES.map((at) => {
-      const args = [MAIN, "serve", "--id", `${at + 1}`, "--data", join(folder, `node-${at + 1}`)];
-      args.push("--http", `${https[at]}`, "--peer", `${peers[at]}`, "--initial-cluster", members);
-      return new Server(`raft3d ${at + 1}`, process.execPath, args, join(folder, `${at + 1}.log`));
-    });
-    let leader = 0;
-    await until("a leader", servers, async () => {
-      const all = await Promise.all(https.map((http) => ask(`http://${http}/api/v1/cluster`)));
-      leader = Number(all[0]?.["leader_id"] ?? 0);
-      return leader !== 0 && all.every((one) => one?.["leader_id"] === leader);
-    });
-    const order = byLeader(leader - 1);
+    const nodes = new Nodes(folder, await freePorts(6));
+    const order = byLeader(await nodes.leader());
     const get = async (): Promise<Load> => {
-      const answer = await fetch(`http://${https[0]}${CREATE.path}`, {
-        method: "POST",
-        body: CREATE.body,
-        headers: { "content-type": "application/json" },
-      });
-      const { id } = (await answer.json()) as { readonly id: number };
+      const id = await nodes.create(CREATE.path, PRINTER);
       return { method: "GET", path: `${CREATE.path}/${id}`, body: "" };
     };
-    return cluster("raft3d", servers, https, order, CREATE, get, "raft3d_log_batches_total");
+    const { https, servers } = nodes;
+    return cluster(RAFT3D, servers, https, order, CREATE, get, "raft3d_log_batches_total");
   },
 };
 
 const etcd: Kind = {
-  name: "etcd",
+  name: ETCD,
   missing: () =>
     spawnSync("etcd", ["--version"]).error === undefined
       ? null
       : "etcd is not installed (Debian: apt-get install etcd-server)",
   ways: ["leader"],
+  isStore: true,
   async start(folder) {
     const ports = await freePorts(6);
     const https = ports.slice(0, 3).map((port) => `${HOST}:${port}`);
@@ -121,7 +111,7 @@ const etcd: Kind = {
       return { method: "POST", path: "/v3/kv/range", body: JSON.stringify({ key }) };
     };
     const syncs = "etcd_disk_wal_fsync_duration_seconds_count";
-    return cluster("etcd", servers, https, byLeader(leader), put, get, syncs);
+    return cluster(ETCD, servers, https, byLeader(leader), put, get, syncs);
   },
 };
 
@@ -169,6 +159,7 @@ function echo(name: string, args: (address: string) => readonly string[]): Kind 
     name,
     missing: () => null,
     ways: ["leader"],
+    isStore: false,
     async start(folder) {
       const [port] = await freePorts(1);
       const address = `${HOST}:${port}`;
@@ -190,7 +181,7 @@ function echo(name: string, args: (address: string) => readonly string[]): Kind 
 export const KINDS: readonly Kind[] = [
   raft3d,
   etcd,
-  echo("bare node:http", (address) => [MAIN, "bench-echo", "--http", address]),
+  echo(ECHO, (address) => [MAIN, "bench-echo", "--http", address]),
   echo("fastify echo", (address) => [FASTIFY_ECHO, address]),
 ];
 

@@ -10,8 +10,10 @@ const SCRIPT = fileURLToPath(new URL("load.lua", import.meta.url));
 const ANSWER_SECONDS_MAX = 15;
 
 export interface Load {
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "PATCH" | "POST";
+  /** May hold one %d, in whose place the numbers from 1 to `objects` come in turn. */
   readonly path: string;
+  readonly objects?: number;
   /** May hold one %s, in whose place a number comes that is another one each time. Empty: none. */
   readonly body: string;
 }
@@ -35,6 +37,17 @@ export function hasWrk(): boolean {
   return spawnSync("wrk", ["-v"]).error === undefined;
 }
 
+/** A run's numbers for %s; enough for any run, and no run has those of another. */
+const NUMBERS_EACH = 1e9;
+let runs = 0;
+
+/** Where the numbers of one more run begin. They have twelve digits. */
+export function nextNumbers(): number {
+  runs += 1;
+  if (runs === 1000) throw new Error("a thousand runs have used up all numbers of twelve digits");
+  return runs * NUMBERS_EACH;
+}
+
 /** Connections are spread evenly over the addresses. */
 export async function drive(
   addresses: readonly string[],
@@ -51,6 +64,9 @@ export async function drive(
     BENCH_PATH: load.path,
     BENCH_BODY: load.body,
     BENCH_TYPE: "application/json",
+    BENCH_OBJECTS: String(load.objects ?? 0),
+    BENCH_FIRST: String(nextNumbers()),
+    BENCH_STRIDE: String(NUMBERS_EACH / threads),
   });
   const found = /^BENCH (.*)$/m.exec(text)?.[1];
   if (found === undefined) throw new Error(`wrk did not say what it measured:\n${text}`);

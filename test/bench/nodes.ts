@@ -1,0 +1,86 @@
+// Three nodes of Raft3D as processes, each with a folder of its own in one folder, and what a benchmark asks them.
+
+import { join } from "node:path";
+import { must } from "../../src/base/assert.ts";
+import { MAIN } from "../system/process-cluster.ts";
+import { Server, ask, metric, until } from "./processes.ts";
+
+export const HOST = "127.0.0.1";
+/** Of three nodes. Where they are, and not their ids, which begin at 1. */
+export const NODES = [0, 1, 2] as const;
+
+export class Nodes {
+  readonly servers: Server[] = [];
+  /** host:port. */
+  readonly https: readonly string[];
+  readonly #folder: string;
+  readonly #peers: readonly string[];
+  readonly #nodeArgs: readonly string[];
+
+  /** Starts them. Six ports; `nodeArgs` stand before the program, for Node.js itself. */
+  constructor(folder: string, ports: readonly number[], nodeArgs: readonly string[] = []) {
+    this.#folder = folder;
+    this.#nodeArgs = nodeArgs;
+    this.https = ports.slice(0, 3).map((port) => `${HOST}:${port}`);
+    this.#peers = ports.slice(3).map((port) => `${HOST}:${port}`);
+    for (const at of NODES) this.start(at);
+  }
+
+  start(at: number): void {
+    const members = this.#peers.map((peer, n) => `${n + 1}=${peer}`).join(",");
+    const args = [...this.#nodeArgs, MAIN, "serve", "--id", `${at + 1}`, "--data", this.data(at)];
+    args.push(
+      "--initial-cluster",
+      members,
+      "--http",
+      this.http(at),
+      "--peer",
+      `${this.#peers[at]}`,
+    );
+    const log = join(this.#folder, `${at + 1}.log`);
+    this.servers[at] = new Server(`raft3d ${at + 1}`, process.execPath, args, log);
+  }
+
+  data(at: number): string {
+    return join(this.#folder, `node-${at + 1}`);
+  }
+
+  http(at: number): string {
+    return must(this.https[at], "a node");
+  }
+
+  server(at: number): Server {
+    return must(this.servers[at], "a node");
+  }
+
+  /** Waits until all know the same one. */
+  async leader(): Promise<number> {
+    let leader = 0;
+    await until("a leader", this.servers, async () => {
+      const all = await Promise.all(this.https.map((one) => ask(`http://${one}/api/v1/cluster`)));
+      leader = Number(all[0]?.["leader_id"] ?? 0);
+      return leader !== 0 && all.every((one) => one?.["leader_id"] === leader);
+    });
+    return leader - 1;
+  }
+
+  /** By node. */
+  async metrics(name: string): Promise<readonly number[]> {
+    return Promise.all(this.https.map((http) => metric(http, name)));
+  }
+
+  /** The id of a new object. */
+  async create(path: string, body: unknown): Promise<number> {
+    const answer = await fetch(`http://${this.http(0)}${path}`, {
+      method: "POST",
+      body: JSON.stringify(body),
+      headers: { "content-type": "application/json" },
+    });
+    if (answer.status !== 201) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
+    return ((await answer.json()) as { readonly id: number }).id;
+  }
+
+  async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
+    await Promise.all(this.servers.map((server) => server.stop(signal)));
+  }
+}
