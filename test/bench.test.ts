@@ -1,0 +1,152 @@
+// What the benchmark decides by itself: when requests are due and what lateness counts, and how rounds are compared.
+// What it measures is measured by running it.
+
+import { describe, expect, test } from "vitest";
+import { parseRates } from "./bench/fixed-rate.ts";
+import { OpenLoop } from "./bench/open-loop.ts";
+import { type Sample, ratio } from "./bench/samples.ts";
+import type { Closed } from "./bench/wrk.ts";
+
+/** An open loop whose time and answers a test gives; `carried` is what is on each connection. */
+function openLoop(connections: number, perSecond: number, seconds: number, warmUpSeconds = 0) {
+  const sent: { readonly n: number; readonly connection: number }[] = [];
+  const loop = new OpenLoop({ perSecond, seconds, warmUpSeconds }, (connection, n) =>
+    sent.push({ n, connection }),
+  );
+  for (let at = 0; at < connections; at++) loop.opened(at, 0);
+  return { loop, sent };
+}
+
+describe("an open loop", () => {
+  test("sends when a request is due, whether or not those before it are answered", () => {
+    const { loop, sent } = openLoop(4, 100, 0.04);
+    expect(sent).toEqual([{ n: 0, connection: 0 }]);
+    expect(loop.nextMs).toBe(10);
+    loop.advance(9);
+    expect(sent).toHaveLength(1);
+    loop.advance(25); // two are due by now
+    expect(sent.map(({ n }) => n)).toEqual([0, 1, 2]);
+    loop.advance(30);
+    expect(loop.nextMs).toBe(null);
+    expect(loop.isDone).toBe(false);
+    for (let at = 0; at < 4; at++) loop.answered(at, true, 31);
+    expect(loop.isDone).toBe(true);
+    expect(loop.result()).toMatchObject({ asked: 100, requests: 4, failed: 0, broken: 0 });
+  });
+
+  test("spreads requests over all connections, so that none idles", () => {
+    const { loop, sent } = openLoop(3, 1000, 0.006);
+    for (let n = 0; n < 6; n++) {
+      loop.advance(n);
+      loop.answered(sent.at(-1)!.connection, true, n + 0.5);
+    }
+    expect(sent.map(({ connection }) => connection)).toEqual([0, 1, 2, 0, 1, 2]);
+  });
+
+  test("counts from when a request was due: a stop is charged to all that came meanwhile", () => {
+    const { loop } = openLoop(1, 1000, 0.1);
+    // The first answer takes 100 ms, all others half of one. A closed loop would find one slow request.
+    loop.answered(0, true, 100);
+    for (let n = 1; n < 100; n++) loop.answered(0, true, 100 + n / 2);
+    const { max, p50, requests, us } = loop.result();
+    expect(requests).toBe(100);
+    // The request n was due after n ms, and answered after 100 + n / 2.
+    expect(p50 / 1000).toBeCloseTo(75, 0);
+    expect(max / 1000).toBeCloseTo(100, 0);
+    // The rate was not kept, and that shows.
+    expect(us / 1000).toBeCloseTo(149.5, 5);
+  });
+
+  test("tells its own lateness from the wait for a connection", () => {
+    const late = openLoop(2, 1000, 0.002);
+    late.loop.advance(4);
+    late.loop.answered(0, true, 5);
+    late.loop.answered(1, true, 5);
+    expect(late.loop.result().late99 / 1000).toBeCloseTo(3, 1);
+    const waited = openLoop(1, 1000, 0.002);
+    waited.loop.advance(1);
+    waited.loop.answered(0, true, 4);
+    waited.loop.answered(0, true, 5);
+    expect(waited.loop.result().late99).toBeLessThan(10);
+    expect(waited.loop.result().max / 1000).toBeCloseTo(4, 1);
+  });
+
+  test("does not count the warm-up", () => {
+    const { loop, sent } = openLoop(1, 1000, 0.002, 0.002);
+    loop.answered(0, false, 50);
+    loop.answered(0, true, 51);
+    loop.answered(0, true, 52);
+    loop.answered(0, true, 53);
+    expect(sent).toHaveLength(4);
+    expect(loop.isDone).toBe(true);
+    expect(loop.result()).toMatchObject({ requests: 2, failed: 0 });
+    expect(loop.result().max / 1000).toBeCloseTo(50, 0);
+  });
+
+  test("tells failures from answers, and what broke from both; a broken connection is not used", () => {
+    const { loop, sent } = openLoop(2, 1000, 0.004);
+    loop.advance(1);
+    loop.answered(0, false, 1);
+    loop.broke(1, 2); // with a request on it
+    loop.advance(2);
+    loop.answered(0, true, 2);
+    loop.broke(0, 3); // idle
+    loop.advance(3);
+    expect(loop.nextMs).toBe(null);
+    loop.opened(1, 4);
+    expect(sent.at(-1)).toEqual({ n: 3, connection: 1 });
+    loop.answered(1, true, 4);
+    expect(loop.isDone).toBe(true);
+    expect(loop.result()).toMatchObject({ requests: 2, failed: 1, broken: 1 });
+  });
+
+  test("ends without answers: all that were asked for have waited until then", () => {
+    const { loop } = openLoop(1, 1000, 0.01);
+    loop.giveUp(500);
+    expect(loop.isDone).toBe(true);
+    const { broken, max, p50, requests } = loop.result();
+    expect({ broken, requests }).toEqual({ broken: 10, requests: 0 });
+    expect(p50 / 1000).toBeGreaterThan(490);
+    expect(max / 1000).toBeCloseTo(500, 0);
+  });
+});
+
+test("rates are shares, rates, or none", () => {
+  expect(parseRates("25%,1000")).toEqual([
+    { name: "25%", share: 0.25 },
+    { name: "1000", perSecond: 1000 },
+  ]);
+  expect(parseRates("none")).toEqual([]);
+  for (const wrong of ["", "0", "ten", "5%,", "-1"]) {
+    expect(() => parseRates(wrong)).toThrow("neither a rate nor a share");
+  }
+});
+
+/** A second of a closed loop. */
+function sample(of: Partial<Sample>, requests: number, p99 = 1000): Sample {
+  const closed = { requests, us: 1e6, p99 } as Closed;
+  return {
+    system: "raft3d",
+    operation: "create",
+    through: "leader",
+    connections: 64,
+    round: 1,
+    closed,
+    cpu: [],
+    syncsPerRequest: null,
+    residentMib: [],
+    ...of,
+  };
+}
+
+describe("comparing", () => {
+  const requests = ({ closed }: Sample): number => closed.requests;
+
+  test("a ratio is the median of the ratios of the rounds, each with its own", () => {
+    const of = [1, 2, 3].map((round) => sample({ round }, 100 * round));
+    const to = [3, 2, 1].map((round) => sample({ round }, [100, 50, 300][round - 1]!));
+    expect(ratio(of, to, requests)).toBe(1); // of 1, 4 and 1
+    expect(ratio(of, to.slice(1), requests)).toBe(null);
+    expect(ratio([], to, requests)).toBe(null);
+  });
+});

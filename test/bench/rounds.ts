@@ -1,0 +1,150 @@
+// What a round of the benchmark does: every system, each started fresh and stopped before the next, under every
+// load.
+
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { must } from "../../src/base/assert.ts";
+import { whole } from "./markdown.ts";
+import { syncsPerSecond } from "./disk.ts";
+import { type AskedRate, driveAtRate, isShare } from "./fixed-rate.ts";
+import { type Operation, type RateSample, type Sample, perSecond } from "./samples.ts";
+import { type Kind, type System, type Through, freshFolder } from "./systems.ts";
+import { type Load, drive } from "./wrk.ts";
+
+/** The first load on a process meets cold code. */
+const FIRST_WARM_UP_SECONDS = 4;
+/** Before each measurement: connections, and what the load before left behind. */
+const WARM_UP_SECONDS = 1;
+const SYNC_SECONDS = 2;
+/** Of the first warm-up, of reads, and of the closed loops that fixed rates are shares of. */
+export const USUAL_CONNECTIONS = 64;
+
+export interface Plan {
+  /** Of closed loops of creates. */
+  readonly connections: readonly number[];
+  readonly seconds: number;
+  readonly rates: readonly AskedRate[];
+}
+
+export class Rounds {
+  readonly samples: Sample[] = [];
+  readonly rateSamples: RateSample[] = [];
+  /** Of the disk alone, each second, by round. */
+  readonly syncs: number[] = [];
+  readonly #folder: string;
+  readonly #plan: Plan;
+  readonly #say: (line: string) => void;
+  #round = 0;
+
+  constructor(folder: string, plan: Plan, say: (line: string) => void) {
+    this.#folder = folder;
+    this.#plan = plan;
+    this.#say = say;
+  }
+
+  async one(kinds: readonly Kind[]): Promise<void> {
+    this.#round += 1;
+    this.syncs.push(syncsPerSecond(this.#folder, SYNC_SECONDS));
+    for (const kind of kinds) await this.#with(kind, (system) => this.#closedLoops(kind, system));
+    if (this.#plan.rates.length === 0) return;
+    for (const kind of kinds.filter(({ isStore }) => isStore)) {
+      await this.#with(kind, (system) => this.#fixedRates(system, kinds));
+    }
+  }
+
+  async #with(kind: Kind, measure: (system: System) => Promise<void>): Promise<void> {
+    const folder = freshFolder(join(this.#folder, kind.name.replaceAll(/\W/g, "-")));
+    const system = await kind.start(folder);
+    try {
+      const leader = system.addresses("leader");
+      await drive(leader, system.create, USUAL_CONNECTIONS, FIRST_WARM_UP_SECONDS);
+      await measure(system);
+    } finally {
+      await system.stop();
+      rmSync(folder, { recursive: true });
+    }
+  }
+
+  async #closedLoops(kind: Kind, system: System): Promise<void> {
+    for (const through of kind.ways) {
+      for (const connections of this.#plan.connections) {
+        if (connections < system.addresses(through).length) continue;
+        await this.#closedLoop(system, "create", system.create, through, connections);
+      }
+    }
+    const get = await system.get();
+    for (const through of kind.ways) {
+      await this.#closedLoop(system, "get", get, through, USUAL_CONNECTIONS);
+    }
+  }
+
+  async #closedLoop(
+    system: System,
+    operation: Operation,
+    load: Load,
+    through: Through,
+    connections: number,
+  ): Promise<void> {
+    const addresses = system.addresses(through);
+    await drive(addresses, load, connections, WARM_UP_SECONDS);
+    const cpuSince = cpuOf(system);
+    const syncsBefore = await system.syncs();
+    const closed = await drive(addresses, load, connections, this.#plan.seconds);
+    const cpu = cpuSince(closed.requests);
+    const syncs = await system.syncs();
+    this.samples.push({
+      system: system.name,
+      round: this.#round,
+      operation,
+      through,
+      connections,
+      closed,
+      cpu,
+      syncsPerRequest:
+        syncs === null || syncsBefore === null ? null : (syncs - syncsBefore) / closed.requests,
+      residentMib: system.servers.map((server) => server.residentMib()),
+    });
+    const what = `${system.name}, ${operation}, ${connections} connections, ${through}`;
+    this.#say(`  ${what}: ${whole(perSecond(closed))}/s`);
+    if (closed.failed + closed.broken > 0) {
+      throw new Error(`${closed.failed} answers were no success, ${closed.broken} did not come`);
+    }
+  }
+
+  async #fixedRates(system: System, kinds: readonly Kind[]): Promise<void> {
+    const address = must(system.addresses("leader")[0], "a leader");
+    for (const asked of this.#plan.rates) {
+      const rate = isShare(asked) ? asked.share * this.#slowest(kinds) : asked.perSecond;
+      const cpuSince = cpuOf(system);
+      const report = await driveAtRate(address, system.create, rate, this.#plan.seconds);
+      const { open } = report;
+      // The processor time is that of the generator's own warm-up too, and so must be the requests.
+      const cpu = cpuSince(report.sent);
+      const { name } = system;
+      this.rateSamples.push({ system: name, round: this.#round, rate: asked.name, report, cpu });
+      const p99 = `p99 ${(open.p99 / 1000).toFixed(1)} ms`;
+      this.#say(`  ${name}, create, ${whole(rate)}/s asked: ${whole(perSecond(open))}/s, ${p99}`);
+    }
+  }
+
+  /** What the slowest store of this round made in a closed loop: a rate that all of them can keep. */
+  #slowest(kinds: readonly Kind[]): number {
+    const stores = kinds.filter(({ isStore }) => isStore).map(({ name }) => name);
+    const rates = this.samples.filter(
+      ({ connections, operation, round, system, through }) =>
+        round === this.#round &&
+        stores.includes(system) &&
+        operation === "create" &&
+        through === "leader" &&
+        connections === USUAL_CONNECTIONS,
+    );
+    return Math.min(...rates.map(({ closed }) => perSecond(closed)));
+  }
+}
+
+/** From now on, for each 1,000 requests, by process. */
+function cpuOf({ servers }: System): (requests: number) => readonly number[] {
+  const before = servers.map((server) => server.cpuSeconds());
+  return (requests) =>
+    servers.map((server, at) => (server.cpuSeconds() - (before[at] ?? 0)) / (requests / 1000));
+}
