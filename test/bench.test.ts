@@ -1,10 +1,11 @@
-// What the benchmark decides by itself: when requests are due and what lateness counts, and how rounds are compared.
-// What it measures is measured by running it.
+// What the benchmark decides by itself: when requests are due and what lateness counts, how rounds are compared,
+// and what is said of the targets. What it measures is measured by running it.
 
 import { describe, expect, test } from "vitest";
 import { parseRates } from "./bench/fixed-rate.ts";
 import { OpenLoop } from "./bench/open-loop.ts";
 import { type Sample, ratio } from "./bench/samples.ts";
+import { TARGETS, isMet, reached, verdict } from "./bench/verdict.ts";
 import type { Closed } from "./bench/wrk.ts";
 
 /** An open loop whose time and answers a test gives; `carried` is what is on each connection. */
@@ -148,5 +149,27 @@ describe("comparing", () => {
     expect(ratio(of, to, requests)).toBe(1); // of 1, 4 and 1
     expect(ratio(of, to.slice(1), requests)).toBe(null);
     expect(ratio([], to, requests)).toBe(null);
+  });
+
+  test("a target is met from its bound on, by what was measured at its own place", () => {
+    const samples = [
+      sample({}, 350, 900),
+      sample({ system: "etcd" }, 100, 1000),
+      sample({ operation: "get" }, 600),
+      sample({ operation: "get", through: "follower" }, 499),
+      sample({ operation: "get", system: "bare node:http" }, 1000),
+      sample({ system: "bare node:http" }, 10),
+    ];
+    const met = TARGETS.flatMap((target) => {
+      const value = reached(target, samples);
+      return value === null ? [] : [[target.what, value, isMet(target, value)]];
+    });
+    expect(met).toEqual([
+      ["creates at 64 connections, of etcd", 3.5, true],
+      ["p99 of creates at 64 connections, of etcd", 0.9, true],
+      ["linearizable reads at the leader at 64, of bare node:http", 0.6, true],
+      ["linearizable reads at a follower at 64, of bare node:http", 0.499, false],
+    ]);
+    expect(verdict(samples).match(/not measured/g)).toHaveLength(TARGETS.length - met.length);
   });
 });

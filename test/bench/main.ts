@@ -19,6 +19,7 @@ import { whole } from "./markdown.ts";
 import { type Plan, Rounds, USUAL_CONNECTIONS } from "./rounds.ts";
 import { KINDS, type Kind } from "./systems.ts";
 import { closedTable, generatorNote, rateTable } from "./tables.ts";
+import { verdict } from "./verdict.ts";
 import { hasWrk } from "./wrk.ts";
 
 const { values } = parseArgs({
@@ -73,6 +74,7 @@ function report(bench: Rounds, rounds: number): void {
     say(`\nLatency at a fixed rate: creates through the leader\n\n${rateTable(bench.rateSamples)}`);
     say(`\n${generatorNote(bench.rateSamples)}`);
   }
+  say(`\nWhat was to be reached, and was\n\n${verdict(bench.samples)}`);
 }
 
 async function main(): Promise<void> {
