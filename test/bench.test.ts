@@ -1,8 +1,10 @@
 // What the benchmark decides by itself: when requests are due and what lateness counts, how rounds are compared,
-// and what is said of the targets. What it measures is measured by running it.
+// and what is said of the targets
+// and of growth. What it measures is measured by running it.
 
 import { describe, expect, test } from "vitest";
 import { parseRates } from "./bench/fixed-rate.ts";
+import { type Slice, diskGrowth, memoryGrowth } from "./bench/growth.ts";
 import { OpenLoop } from "./bench/open-loop.ts";
 import { type Sample, ratio } from "./bench/samples.ts";
 import { TARGETS, isMet, reached, verdict } from "./bench/verdict.ts";
@@ -171,5 +173,40 @@ describe("comparing", () => {
       ["linearizable reads at a follower at 64, of bare node:http", 0.499, false],
     ]);
     expect(verdict(samples).match(/not measured/g)).toHaveLength(TARGETS.length - met.length);
+  });
+});
+
+describe("growth", () => {
+  /** Two nodes for ten minutes, the second one with more or less of everything. */
+  const slices = (of: (seconds: number) => number): readonly Slice[] =>
+    Array.from({ length: 20 }, (_, at) => {
+      const seconds = (at + 1) * 30.01; // a slice of load takes a little longer than it was asked to
+      return { seconds, residentMib: [200, of(seconds)], keptMib: [48, of(seconds)] };
+    });
+  const isWithin = (growths: ReturnType<typeof memoryGrowth>) =>
+    growths?.map((growth) => growth.isWithin);
+
+  test("memory is compared from the second minute on: what comes before is no leak", () => {
+    const settles = slices((seconds) => (seconds < 60 ? 100 : 200));
+    expect(memoryGrowth(settles)?.[1]).toEqual({ beforeMib: 200, afterMib: 200, isWithin: true });
+    expect(isWithin(memoryGrowth(slices((seconds) => 200 + seconds / 10)))).toEqual([true, false]);
+    expect(isWithin(memoryGrowth(slices((seconds) => 300 - seconds / 10)))).toEqual([true, true]);
+  });
+
+  test("one slice with more memory than others decides nothing", () => {
+    const peak = slices((seconds) => (seconds > 599 ? 900 : 200));
+    expect(isWithin(memoryGrowth(peak))).toEqual([true, true]);
+  });
+
+  test("the disk may swing by a segment, and not by more", () => {
+    const swings = slices((seconds) => (seconds > 400 && seconds < 450 ? 64 : 48));
+    expect(isWithin(diskGrowth(swings))).toEqual([true, true]);
+    expect(isWithin(diskGrowth(slices((seconds) => seconds / 5)))).toEqual([true, false]);
+  });
+
+  test("a short run is not judged", () => {
+    expect(memoryGrowth(slices(() => 1).slice(0, 6))).toBe(null);
+    expect(diskGrowth(slices(() => 1).slice(0, 6))).toBe(null);
+    expect(memoryGrowth([])).toBe(null);
   });
 });

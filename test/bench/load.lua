@@ -1,8 +1,9 @@
 -- What wrk sends, and how it tells what it measured. All of it comes from the environment:
 --   BENCH_ADDRESSES  host:port, one for each thread
 --   BENCH_METHOD, BENCH_PATH, BENCH_BODY, BENCH_TYPE (the content type)
---   BENCH_FIRST, BENCH_STRIDE  where the numbers of the first thread begin, and how far on those of the next
---   BENCH_OBJECTS
+--   BENCH_FIRST, BENCH_STRIDE  where the numbers of the first thread begin, and how far on those of the next; for
+--     one run by hand, the defaults do
+--   BENCH_OBJECTS  0 if it is not there
 -- A body may hold one %s: there goes a number of twelve digits, another one each time. A path may hold one %d:
 -- there go the numbers from 1 to BENCH_OBJECTS in turn.
 
@@ -13,7 +14,8 @@ end
 
 local threads = 0
 function setup(thread)
-  thread:set("first", os.getenv("BENCH_FIRST") + math.floor(threads * os.getenv("BENCH_STRIDE")))
+  local stride = os.getenv("BENCH_STRIDE") or 1e8
+  thread:set("first", (os.getenv("BENCH_FIRST") or 1e9) + math.floor(threads * stride))
   threads = threads + 1
   local host, port = addresses[(threads - 1) % #addresses + 1]:match("^(.*):(%d+)$")
   thread.addr = wrk.lookup(host, port)[1]
@@ -21,7 +23,7 @@ end
 
 local body = os.getenv("BENCH_BODY")
 local path = os.getenv("BENCH_PATH")
-local objects = tonumber(os.getenv("BENCH_OBJECTS"))
+local objects = tonumber(os.getenv("BENCH_OBJECTS") or 0)
 local fixed
 local counter = 0
 function init()
