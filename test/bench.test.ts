@@ -1,6 +1,5 @@
 // What the benchmark decides by itself: when requests are due and what lateness counts, how rounds are compared,
-// and what is said of the targets
-// and of growth. What it measures is measured by running it.
+// and what is said of the targets and of growth. What it measures is measured by running it.
 
 import { describe, expect, test } from "vitest";
 import { parseRates } from "./bench/fixed-rate.ts";

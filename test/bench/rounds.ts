@@ -16,6 +16,11 @@ import { type Load, drive } from "./wrk.ts";
  * measured earlier is measured while it compiles itself. The same for every system, whether it needs it or not.
  */
 const FIRST_WARM_UP_SECONDS = 15;
+/**
+ * Before a load of another kind: reads meet cold code after the longest warm-up of creates, and so does a node that
+ * was not asked by clients before.
+ */
+const OTHER_WARM_UP_SECONDS = 8;
 /** Before each measurement: connections, and what the load before left behind. */
 const WARM_UP_SECONDS = 1;
 const SYNC_SECONDS = 2;
@@ -70,6 +75,7 @@ export class Rounds {
 
   async #closedLoops(kind: Kind, system: System): Promise<void> {
     for (const through of kind.ways) {
+      if (through !== "leader") await warmUp(system, system.create, through);
       for (const connections of this.#plan.connections) {
         if (connections < system.addresses(through).length) continue;
         await this.#closedLoop(system, "create", system.create, through, connections);
@@ -77,6 +83,7 @@ export class Rounds {
     }
     const get = await system.get();
     for (const through of kind.ways) {
+      await warmUp(system, get, through);
       await this.#closedLoop(system, "get", get, through, USUAL_CONNECTIONS);
     }
   }
@@ -143,6 +150,11 @@ export class Rounds {
     );
     return Math.min(...rates.map(({ closed }) => perSecond(closed)));
   }
+}
+
+/** Before a load of another kind. */
+async function warmUp(system: System, load: Load, through: Through): Promise<void> {
+  await drive(system.addresses(through), load, USUAL_CONNECTIONS, OTHER_WARM_UP_SECONDS);
 }
 
 /** From now on, for each 1,000 requests, by process. */
