@@ -199,8 +199,8 @@ describe("docs/operations.md", () => {
   });
 
   test("has every metric, and no other", () => {
-    const source = read("src/http/metrics.ts");
-    const metrics = [...source.matchAll(/\b(raft3d_[a-z_]+)(?=: |",)/g)].map(
+    const source = read("src/http/metrics.ts") + read("src/http/durations.ts");
+    const metrics = [...source.matchAll(/\b(raft3d_[a-z_]+)(?=: |"[,;])/g)].map(
       ([, name = ""]) => name,
     );
     const [, after = ""] = page.split("\n## Monitoring\n");
