@@ -32,6 +32,16 @@ export function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
+/**
+ * Writes the text into bytes that are there already, and gives how many it took. Three for each UTF-16
+ * unit are enough.
+ */
+export function encodeUtf8Into(text: string, bytes: Uint8Array): number {
+  const { read, written } = UTF8.encodeInto(text, bytes);
+  assert(read === text.length, () => `${text.length} units of text in ${bytes.length} bytes`);
+  return written;
+}
+
 /** Throws a TypeError where the bytes are not UTF-8. */
 export function decodeUtf8(bytes: Uint8Array): string {
   return UTF8_STRICT.decode(bytes);

@@ -1,5 +1,7 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Filament, PrintJob, Printer } from "./objects.ts";
+import { JOB_STATUSES } from "./objects.ts";
 import { filamentRow, jobRow, nextIdHash, printerRow, rowHash, rowText } from "./rows.ts";
 import { hashHex } from "./state-hash.ts";
 
@@ -45,6 +47,40 @@ describe("rows", () => {
       Object.entries(FILAMENT).toReversed(),
     ) as unknown as Filament;
     expect(rowText(filamentRow(shuffled, shuffled, shuffled))).toBe(rowText(FILAMENT));
+  });
+
+  test("their text is what JSON.stringify gives, whatever their texts and numbers are", () => {
+    const text = fc.oneof(
+      fc.string({ unit: "binary", minLength: 1 }),
+      fc.string({
+        unit: fc.constantFrom('"', "\\", "\n", "\u0000", "\u007f", "\ud83d", "\ude00", "/"),
+      }),
+    );
+    const count = fc.nat({ max: Number.MAX_SAFE_INTEGER });
+    const id = fc.oneof(text, count);
+    const job: fc.Arbitrary<PrintJob> = fc.record({
+      id,
+      printer_id: id,
+      filament_id: id,
+      filepath: text,
+      print_weight_in_grams: count,
+      status: fc.constantFrom(...JOB_STATUSES),
+      created_index: count,
+      version: count,
+      created_ms: count,
+      updated_ms: count,
+    });
+    const expectPlain = (row: Printer | Filament | PrintJob): void =>
+      expect(rowText(row)).toBe(JSON.stringify(row));
+    fc.assert(
+      fc.property(job, (row) => {
+        expectPlain(jobRow(row, row.status, row));
+      }),
+      { seed: 29, numRuns: 2000 },
+    );
+    for (let unit = 0; unit <= 0xffff; unit += 1) {
+      expectPlain({ ...JOB, filepath: String.fromCharCode(unit) });
+    }
   });
 
   test("every field of every kind counts in the hash", () => {

@@ -78,7 +78,32 @@ export function jobRow(
 
 /** The one text of a row. JSON writes numbers and strings the same way on every machine. */
 export function rowText(row: Printer | Filament | PrintJob): string {
-  return JSON.stringify(row);
+  return "filepath" in row ? jobText(row) : JSON.stringify(row);
+}
+
+/**
+ * What JSON.stringify gives, in a third of the time: a snapshot writes this for a million jobs, and
+ * reading one compares each line with it.
+ */
+function jobText(row: PrintJob): string {
+  return (
+    `{"id":${idText(row.id)},"printer_id":${idText(row.printer_id)},` +
+    `"filament_id":${idText(row.filament_id)},"filepath":${stringText(row.filepath)},` +
+    `"print_weight_in_grams":${row.print_weight_in_grams},"status":"${row.status}",` +
+    `"created_index":${row.created_index},"version":${row.version},` +
+    `"created_ms":${row.created_ms},"updated_ms":${row.updated_ms}}`
+  );
+}
+
+function idText(id: Id): string {
+  return typeof id === "number" ? String(id) : stringText(id);
+}
+
+/** No quotation mark, backslash, control character or half of a pair: nothing that JSON may escape. */
+const PLAIN = /^[ !#-[\]-\ud7ff\ue000-\uffff]*$/;
+
+function stringText(text: string): string {
+  return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text);
 }
 
 // Where the hashes of each kind begin, so that equal rows of different kinds differ.

@@ -18,9 +18,10 @@
 // Damage on the disk or on the way is not looked for here: the storage has its own checksums.
 
 import { AssertionError } from "../base/assert.ts";
-import { ByteWriter, decodeUtf8, encodeUtf8 } from "../base/bytes.ts";
+import { decodeUtf8 } from "../base/bytes.ts";
 import { Answers } from "./answers.ts";
 import { Farm } from "./farm.ts";
+import { lineBlocks } from "./line-blocks.ts";
 import type { MachineView } from "./machine.ts";
 import { Machine } from "./machine.ts";
 import type { PrintJob, Stamped } from "./objects.ts";
@@ -49,22 +50,13 @@ import { isActive } from "./transitions.ts";
 
 /**
  * The machine in blocks of whole lines, each of at most `blockBytes` bytes; a line that is longer
- * than that is a block of its own. A block belongs to whoever asked for it.
+ * than that is a block of its own. A block holds until the next one is asked for.
  */
-export function* snapshotBlocks(
+export function snapshotBlocks(
   view: MachineView,
   blockBytes: number,
 ): Generator<Uint8Array, undefined> {
-  const block = new ByteWriter(blockBytes);
-  for (const line of lines(view)) {
-    const bytes = encodeUtf8(`${line}\n`);
-    if (block.length > 0 && block.length + bytes.length > blockBytes) {
-      yield block.take();
-      block.reset();
-    }
-    block.raw(bytes);
-  }
-  yield block.take();
+  return lineBlocks(lines(view), blockBytes);
 }
 
 function* lines(view: MachineView): Generator<string, undefined> {

@@ -82,8 +82,8 @@ export function scriptOf(...commands: readonly Command[]): Script {
 }
 
 export function snapshotText(machine: Machine, blockBytes = 4096): string {
-  const blocks = [...snapshotBlocks(machine.view(), blockBytes)];
-  return blocks.map((block) => new TextDecoder().decode(block)).join("");
+  const blocks = snapshotBlocks(machine.view(), blockBytes);
+  return Array.from(blocks, (block) => new TextDecoder().decode(block)).join("");
 }
 
 export function loadText(text: string): Machine {

@@ -235,7 +235,8 @@ export class Harness {
     host.effects.length = 0;
     host.effects.push(...rest);
     for (const { point, view } of taken) {
-      this.snapshots.set(point.index, [...snapshotBlocks(view, 4096)]);
+      const blocks = Array.from(snapshotBlocks(view, 4096), (block) => block.slice());
+      this.snapshots.set(point.index, blocks);
       host.step({ kind: "snapshot-taken", point });
     }
     for (const { to, index, term, message } of sent) {
