@@ -2,6 +2,7 @@
 // long turns of the event loop are held by snapshots and lists, what memory it takes, how fast a node with
 // all of it starts.
 //   --jobs N        how many
+//   --planted N     of them there from the beginning, put into the data folders; the others are written
 //   --connections N that write them
 //   --folder DIR    where the data goes; a disk, not memory
 
@@ -12,6 +13,7 @@ import { fileURLToPath } from "node:url";
 import { must } from "../../src/base/assert.ts";
 import { MAIN } from "../system/process-cluster.ts";
 import { freePorts } from "../system/ports.ts";
+import { machineOf, plant } from "./planted.ts";
 import { Server, ask, metric, until } from "./processes.ts";
 import { drive, hasWrk } from "./wrk.ts";
 
@@ -24,6 +26,7 @@ const STARTS = 3;
 const { values } = parseArgs({
   options: {
     jobs: { type: "string", default: "1000000" },
+    planted: { type: "string", default: "0" },
     connections: { type: "string", default: "256" },
     folder: { type: "string", default: "." },
   },
@@ -55,11 +58,24 @@ class Farm {
 
   start(at: number): void {
     const members = this.#peers.map((peer, n) => `${n + 1}=${peer}`).join(",");
-    const args = ["--import", TURNS, MAIN, "serve", "--id", `${at + 1}`];
-    args.push("--data", join(this.#folder, `node-${at + 1}`), "--initial-cluster", members);
+    const args = [
+      ...(process.env["X_ARGS"] ?? "").split(" ").filter((a) => a),
+      "--import",
+      TURNS,
+      MAIN,
+      "serve",
+      "--id",
+      `${at + 1}`,
+    ];
+    args.push("--data", this.data(at), "--initial-cluster", members);
     args.push("--http", this.http(at), "--peer", `${this.#peers[at]}`);
     const log = join(this.#folder, `${at + 1}.log`);
     this.servers[at] = new Server(`raft3d ${at + 1}`, process.execPath, args, log);
+  }
+
+  /** Where the node has its data. */
+  data(at: number): string {
+    return join(this.#folder, `node-${at + 1}`);
   }
 
   http(at: number): string {
@@ -132,14 +148,28 @@ async function post(http: string, path: string, body: unknown): Promise<number> 
   return ((await answer.json()) as { readonly id: number }).id;
 }
 
-async function fill(farm: Farm, jobs: number): Promise<void> {
+/** Founds the cluster, and starts it again with the jobs in place. */
+async function begin(farm: Farm, jobs: number): Promise<void> {
+  await Promise.all(NODES.map((at) => farm.server(at).stop()));
+  await plant(
+    NODES.map((at) => farm.data(at)),
+    machineOf(jobs),
+  );
+  const began = performance.now();
+  for (const at of NODES) farm.start(at);
+  for (const at of NODES) await farm.ready(at);
+  const seconds = ((performance.now() - began) / 1000).toFixed(1);
+  await farm.line(`planted ${jobs.toLocaleString("en")}; ready in ${seconds} s`);
+}
+
+async function fill(farm: Farm, jobs: number, planted: number): Promise<void> {
   const http = farm.http(await farm.leader());
   const printer_id = await post(http, "/api/v1/printers", { company: "Prusa", model: "MK4S" });
   const filament = { type: "PLA", color: "black", total_weight_in_grams: 1e12 };
   const filament_id = await post(http, "/api/v1/filaments", filament);
   const job = { printer_id, filament_id, filepath: "/gcode/%s.gcode", print_weight_in_grams: 1 };
   const load = { method: "POST", path: "/api/v1/print_jobs", body: JSON.stringify(job) } as const;
-  let made = 0;
+  let made = planted;
   const before = await farm.leaderChanges();
   while (made < jobs) {
     const leader = farm.http(await farm.leader());
@@ -173,7 +203,9 @@ async function main(): Promise<void> {
         "resident MiB; snapshots taken.\n",
     );
     await farm.line("started");
-    await fill(farm, Number(values.jobs));
+    const planted = Number(values.planted);
+    if (planted > 0) await begin(farm, planted);
+    await fill(farm, Number(values.jobs), planted);
     for (const at of NODES) {
       const began = performance.now();
       const bytes = await list(farm.http(at), "/api/v1/print_jobs");
