@@ -116,6 +116,7 @@ func coreLoad(handle, length uint32) int32 {
 	if err := g.Load(input[:length]); err != nil {
 		return fail(err)
 	}
+	reserveMemory()
 	return 0
 }
 
@@ -145,6 +146,7 @@ func coreClose(handle uint32) int32 {
 func coreTick(handle uint32) int32 {
 	return call(handle, func(g *Group) int32 {
 		g.Tick()
+		reserveMemory()
 		return 0
 	})
 }
