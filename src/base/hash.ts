@@ -25,4 +25,9 @@ export class Sha256 {
   hex(): string {
     return this.#hash.digest("hex");
   }
+
+  /** Of the pieces so far; more may follow. */
+  hexSoFar(): string {
+    return this.#hash.copy().digest("hex");
+  }
 }

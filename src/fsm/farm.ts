@@ -104,9 +104,7 @@ export class Farm {
 
   /** Adds a row, whose created_index must be greater than any of its kind before. */
   insert<K extends ObjectKind>(kind: K, row: RowOf[K]): void {
-    this.#tables[kind].insert(row);
-    this.#hash.add(rowHash(row));
-    this.#countJob(row, 1);
+    this.restore(kind, row);
     let next = this.#nextIds[kind];
     while (this.#tables[kind].has(String(next))) next += 1;
     this.#setNextId(kind, next);
@@ -128,9 +126,16 @@ export class Farm {
     this.#countJob(row, -1);
   }
 
+  /** For the loader of snapshots: as `insert`, but the next ids come behind the rows. */
+  restore<K extends ObjectKind>(kind: K, row: RowOf[K]): void {
+    this.#tables[kind].insert(row);
+    this.#hash.add(rowHash(row));
+    this.#countJob(row, 1);
+  }
+
   /**
    * For the loader of snapshots, after the rows: next ids do not follow from rows once some are
-   * gone.
+   * gone. A number below the first that is free is taken, so it need not be known which one that is.
    */
   restoreNextId(kind: ObjectKind, next: number): void {
     assert(next >= this.#nextIds[kind], () => `the next id of a ${kind} cannot fall to ${next}`);

@@ -102,8 +102,13 @@ function idText(id: Id): string {
 /** No quotation mark, backslash, control character or half of a pair: nothing that JSON may escape. */
 const PLAIN = /^[ !#-[\]-\ud7ff\ue000-\uffff]*$/;
 
+/** Whether it stands in JSON as it is. */
+export function isPlainText(text: string): boolean {
+  return PLAIN.test(text);
+}
+
 function stringText(text: string): string {
-  return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text);
+  return isPlainText(text) ? `"${text}"` : JSON.stringify(text);
 }
 
 // Where the hashes of each kind begin, so that equal rows of different kinds differ.

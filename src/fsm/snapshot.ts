@@ -21,6 +21,7 @@ import { AssertionError } from "../base/assert.ts";
 import { decodeUtf8 } from "../base/bytes.ts";
 import { Answers } from "./answers.ts";
 import { Farm } from "./farm.ts";
+import { JobLines } from "./job-line.ts";
 import { lineBlocks } from "./line-blocks.ts";
 import type { MachineView } from "./machine.ts";
 import { Machine } from "./machine.ts";
@@ -112,9 +113,19 @@ export class MachineLoader {
       const text = textOf(block);
       if (!text.endsWith("\n"))
         throw new SnapshotContentError("a block does not end with its line");
-      for (const line of text.slice(0, -1).split("\n")) {
+      const jobs = new JobLines(text);
+      for (let at = 0; at < text.length;) {
         this.#line += 1;
-        this.#read(line);
+        const job = jobs.read(at);
+        if (job === null) {
+          const end = text.indexOf("\n", at);
+          this.#read(text.slice(at, end));
+          at = end + 1;
+        } else {
+          this.#enter("print_job");
+          this.#takeJob(job);
+          at = jobs.at;
+        }
       }
     });
   }
@@ -161,20 +172,16 @@ export class MachineLoader {
         return this.#takeAnswer(content);
       case "printer": {
         const row = this.#stamped(parsePrinter(content));
-        this.#farm.insert("printer", row);
+        this.#farm.restore("printer", row);
         return row;
       }
       case "filament": {
         const row = this.#stamped(parseFilament(content));
-        this.#farm.insert("filament", row);
+        this.#farm.restore("filament", row);
         return row;
       }
-      case "print_job": {
-        const row = this.#stamped(parseJob(content));
-        this.#checkReferences(row);
-        this.#farm.insert("print_job", row);
-        return row;
-      }
+      case "print_job":
+        return this.#takeJob(parseJob(content));
       case "footer":
         return (this.#footer = parseFooter(content));
     }
@@ -185,6 +192,13 @@ export class MachineLoader {
     const index = this.#header?.index ?? 0;
     if (row.created_index <= row.version && row.version <= index) return row;
     throw new SnapshotContentError(`version ${row.version} does not fit index ${index}`);
+  }
+
+  #takeJob(job: PrintJob): PrintJob {
+    this.#stamped(job);
+    this.#checkReferences(job);
+    this.#farm.restore("print_job", job);
+    return job;
   }
 
   #takeAnswer(content: unknown): unknown {

@@ -58,8 +58,7 @@ class Scan {
   readonly #path: string;
   readonly #file: DiskFile;
   readonly #size: number;
-  readonly #content = new Sha256();
-  readonly #whole = new Sha256();
+  readonly #hash = new Sha256();
   #buffer: Uint8Array = new Uint8Array(0);
   /** Offset in the file of the buffer's first byte. */
   #at = 0;
@@ -90,7 +89,7 @@ class Scan {
       bytes += length;
     }
     await this.#trailer(blocks, bytes);
-    return { meta, blocks, bytes: this.#size, sha256: this.#whole.hex() };
+    return { meta, blocks, bytes: this.#size, sha256: this.#hash.hex() };
   }
 
   async #header(): Promise<SnapshotMeta> {
@@ -121,20 +120,19 @@ class Scan {
     if (countedBlocks !== String(blocks) || countedBytes !== String(bytes)) {
       throw this.#bad(at, `the file has ${blocks} blocks and says it should have ${countedBlocks}`);
     }
-    const expected = this.#content.hex();
-    const sha = toHex(await this.#take(SHA_BYTES, false));
+    const expected = this.#hash.hexSoFar();
+    const sha = toHex(await this.#take(SHA_BYTES));
     if (sha !== expected) throw this.#bad(at, "the file does not match its SHA-256");
     if (this.#at !== this.#size) throw this.#bad(this.#at, "something stands behind the end");
   }
 
   /** The next `length` bytes: a view that holds until the next call. */
-  async #take(length: number, isContent = true): Promise<Uint8Array> {
+  async #take(length: number): Promise<Uint8Array> {
     if (this.#buffer.length < length) await this.#fill(length);
     const bytes = this.#buffer.subarray(0, length);
     this.#buffer = this.#buffer.subarray(length);
     this.#at += length;
-    if (isContent) this.#content.update(bytes);
-    this.#whole.update(bytes);
+    this.#hash.update(bytes);
     return bytes;
   }
 
