@@ -43,9 +43,9 @@ describe("when a snapshot is taken", () => {
     expect(compaction.wantsSnapshot(201, 0)).toBe(true);
   });
 
-  test("of a large farm only when half as many entries have come as there are objects", () => {
-    expect(at(1).wantsSnapshot(499, 1000)).toBe(false);
-    expect(at(1).wantsSnapshot(501, 1000)).toBe(true);
+  test("of a large farm only when an eighth as many entries have come as there are objects", () => {
+    expect(at(1).wantsSnapshot(500, 4000)).toBe(false);
+    expect(at(1).wantsSnapshot(501, 4000)).toBe(true);
   });
 
   test("of a large farm earlier where it is quiet, when there is a fiftieth to be applied again", () => {

@@ -1,7 +1,7 @@
 // When to take a snapshot, and how much of the log to keep in memory behind it.
 //
 // A snapshot costs as much as the farm is large, so it waits until as many entries have come as would
-// pay for it: at least `snapshotEntries`, and half as many as there are objects. What came since is applied
+// pay for it: at least `snapshotEntries`, and an eighth as many as there are objects. What came since is applied
 // again at a start, which for a large farm takes long; so a node that has little to do takes one earlier,
 // when there is a fiftieth. Behind it the log keeps
 // entries for followers that are a little behind, and for those that are being sent a snapshot: if the
@@ -23,7 +23,7 @@ export interface CompactionOptions {
 /** A follower may hold up compaction for as many entries as this many snapshots are apart. */
 const PATIENCE = 4;
 /** Entries for each object, between two snapshots: under load, and in quiet times. */
-const SHARE = 1 / 2;
+const SHARE = 1 / 8;
 const QUIET_SHARE = 1 / 50;
 /** It is quiet when no more entries than QUIET_ENTRIES came within QUIET_TICKS. */
 const QUIET_TICKS = 20;
