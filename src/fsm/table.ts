@@ -4,7 +4,7 @@
 // holding up the node. So rows lie in chunks, in creation order, which is also the order of
 // `created_index`:
 //
-//     by key:  Map key ─▶ row           chunks:  [ 2 5 6 · 9 ] [ 11 12 … ] [ 40 · ]
+//     by key:  key ─▶ row               chunks:  [ 2 5 6 · 9 ] [ 11 12 … ] [ 40 · ]
 //                                                        └ a hole: the row was removed
 //
 // A picture (`view`) copies only the list of chunks; a later write copies a chunk the first time it
@@ -17,6 +17,7 @@
 // Whoever reads across writes takes a view.
 
 import { assert, must } from "../base/assert.ts";
+import { KeyMap } from "./key-map.ts";
 import type { Id } from "./objects.ts";
 import { idKey } from "./objects.ts";
 
@@ -72,7 +73,7 @@ interface WriteCount {
 const NEVER_WRITTEN: WriteCount = { writes: 0 };
 
 export class RowTable<T extends TableRow> implements Table<T> {
-  readonly #byKey = new Map<string, T>();
+  readonly #byKey = new KeyMap<T>();
   #chunks: Chunk<T>[] = [];
   #epoch = 0;
   readonly #count: WriteCount = { writes: 0 };
