@@ -146,7 +146,9 @@ func coreClose(handle uint32) int32 {
 func coreTick(handle uint32) int32 {
 	return call(handle, func(g *Group) int32 {
 		g.Tick()
-		reserveMemory()
+		if g.ticks%reserveTicks == 0 {
+			reserveMemory()
+		}
 		return 0
 	})
 }

@@ -12,11 +12,11 @@ func TestMemoryIsTakenAheadOfNeedInFewSteps(t *testing.T) {
 		short       bool
 	}{
 		{8 * mib, 8 * mib, false},
-		{31 * mib, 31 * mib, false},
-		{32 * mib, 25 * mib, true},
-		{32 * mib, 24 * mib, false},
-		{288 * mib, 200 * mib, false},
-		{288 * mib, 217 * mib, true},
+		{11 * mib, 11 * mib, false},
+		{12 * mib, 10 * mib, true},
+		{12 * mib, 9 * mib, false},
+		{268 * mib, 200 * mib, false},
+		{268 * mib, 202 * mib, true},
 	} {
 		if isShort(c.total, c.goal) != c.short {
 			t.Errorf("%d MiB of %d are to be used: short is %v", c.goal/mib, c.total/mib, !c.short)
