@@ -3,6 +3,7 @@
 import { assert } from "./assert.ts";
 
 const TWO_32 = 0x1_0000_0000;
+const UTF8 = new TextEncoder();
 const UTF8_STRICT = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**

@@ -127,7 +127,14 @@ async function runVitest(workshop: Workshop, paths: readonly string[]): Promise<
   const ended = await workshop.run(
     workshop.bin("vitest"),
     // The seeds are the other check.
-    [...args, "--exclude", "src/sim/run.test.ts", "--reporter=json", `--outputFile=${file}`, ...paths],
+    [
+      ...args,
+      "--exclude",
+      "src/sim/run.test.ts",
+      "--reporter=json",
+      `--outputFile=${file}`,
+      ...paths,
+    ],
     { silenceMsMax: TESTS_MS_MAX },
   );
   if (ended.code === null)
