@@ -29,11 +29,17 @@ export class KeyMap<T> {
   }
 
   set(key: string, value: T): void {
+    this.add(key, value);
+  }
+
+  /** As `set`; false if the key was there, which costs less to see here than to ask before. */
+  add(key: string, value: T): boolean {
     const at = partOf(key);
     const part = (this.#parts[at] ??= new Map<string, T>());
     const before = part.size;
     part.set(key, value);
     this.#size += part.size - before;
+    return part.size > before;
   }
 
   delete(key: string): void {

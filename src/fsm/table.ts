@@ -99,11 +99,11 @@ export class RowTable<T extends TableRow> implements Table<T> {
 
   insert(row: T): void {
     const key = idKey(row.id);
-    assert(!this.#byKey.has(key), () => `insert of a taken key ${key}`);
     assert(
       row.created_index > this.#lastCreated,
       () => `created_index ${row.created_index} is old`,
     );
+    assert(this.#byKey.add(key, row), () => `insert of a taken key ${key}`);
     let chunk = this.#chunks.at(-1);
     if (chunk === undefined || chunk.slots.length === CHUNK_SLOTS) {
       const created = new Float64Array(CHUNK_SLOTS);
@@ -115,7 +115,6 @@ export class RowTable<T extends TableRow> implements Table<T> {
     chunk.created[chunk.slots.length] = row.created_index;
     chunk.slots.push(row);
     chunk.live += 1;
-    this.#byKey.set(key, row);
     this.#lastCreated = row.created_index;
     this.#count.writes += 1;
   }

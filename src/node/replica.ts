@@ -73,8 +73,8 @@ export interface ReplicaCounters {
   messagesRefused: number;
 }
 
-/** Entries after which a step ends early; some milliseconds of work. */
-const APPLIED_PER_STEP_MAX = 2048;
+/** Entries after which a step ends early: some 15 milliseconds of work, 40 where the machine has other work. */
+const APPLIED_PER_STEP_MAX = 512;
 
 interface Incoming {
   readonly term: number;
