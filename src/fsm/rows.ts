@@ -99,16 +99,15 @@ function idText(id: Id): string {
   return typeof id === "number" ? String(id) : stringText(id);
 }
 
-/** No quotation mark, backslash, control character or half of a pair: nothing that JSON may escape. */
-const PLAIN = /^[ !#-[\]-\ud7ff\ue000-\uffff]*$/;
-
-/** Whether it stands in JSON as it is. */
-export function isPlainText(text: string): boolean {
-  return PLAIN.test(text);
-}
+/**
+ * For patterns: no quotation mark, backslash, control character or half of a pair, so nothing that JSON
+ * may escape.
+ */
+export const PLAIN_UNITS = "[ !#-[\\]-\\ud7ff\\ue000-\\uffff]";
+const PLAIN = new RegExp(`^${PLAIN_UNITS}*$`);
 
 function stringText(text: string): string {
-  return isPlainText(text) ? `"${text}"` : JSON.stringify(text);
+  return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text);
 }
 
 // Where the hashes of each kind begin, so that equal rows of different kinds differ.
