@@ -27,8 +27,9 @@ function leaderOf(progress: readonly PeerProgress[]): GroupStatus {
   };
 }
 
-function at(snapshotIndex: number): Compaction {
-  return new Compaction({ snapshotEntries: 100, trailingEntries: 20, snapshotIndex });
+function at(snapshotIndex: number, id = 5): Compaction {
+  const [snapshotEntries, trailingEntries] = [100, 20];
+  return new Compaction({ nodeId: nodeId(id), snapshotEntries, trailingEntries, snapshotIndex });
 }
 
 describe("when a snapshot is taken", () => {
@@ -46,6 +47,15 @@ describe("when a snapshot is taken", () => {
   test("of a large farm only when an eighth as many entries have come as there are objects", () => {
     expect(at(1).wantsSnapshot(500, 4000)).toBe(false);
     expect(at(1).wantsSnapshot(501, 4000)).toBe(true);
+  });
+
+  test("of a large farm at another index by each node, so that they are not all slow at once", () => {
+    const due = [1, 2, 3, 4, 5].map((id) => {
+      const compaction = at(1, id);
+      for (let index = 1; ; index += 1) if (compaction.wantsSnapshot(index, 8000)) return index - 1;
+    });
+    expect(due).toEqual([1200, 1400, 1600, 1800, 1000]);
+    expect([1, 2, 3].map((id) => at(1, id).wantsSnapshot(101, 0))).toEqual([true, true, true]);
   });
 
   test("of a large farm earlier where it is quiet, when there is a fiftieth to be applied again", () => {

@@ -1,10 +1,10 @@
 // When to take a snapshot, and how much of the log to keep in memory behind it.
 //
 // A snapshot costs as much as the farm is large, so it waits until as many entries have come as would
-// pay for it: at least `snapshotEntries`, and an eighth as many as there are objects. What came since is applied
-// again at a start, which for a large farm takes long; so a node that has little to do takes one earlier,
-// when there is a fiftieth. Behind it the log keeps
-// entries for followers that are a little behind, and for those that are being sent a snapshot: if the
+// pay for it: at least `snapshotEntries`, and an eighth as many as there are objects, at some nodes a little more:
+// nodes that all took theirs at one index would all be slow at once. What came since is applied again at a start,
+// which for a large farm takes long; so a node that has little to do takes one earlier, when there is a fiftieth.
+// Behind it the log keeps entries for followers that are a little behind, and for those that are being sent a snapshot: if the
 // log were cut past the snapshot under way, its receiver would need another one as soon as it was done.
 
 import { assert } from "../base/assert.ts";
@@ -12,6 +12,7 @@ import type { NodeId } from "../base/brand.ts";
 import type { GroupStatus } from "../raft/messages.ts";
 
 export interface CompactionOptions {
+  readonly nodeId: NodeId;
   /** Entries between two snapshots, at least. */
   readonly snapshotEntries: number;
   /** Entries kept in memory behind a snapshot. */
@@ -25,6 +26,8 @@ const PATIENCE = 4;
 /** Entries for each object, between two snapshots: under load, and in quiet times. */
 const SHARE = 1 / 8;
 const QUIET_SHARE = 1 / 50;
+/** The node ids that follow each other take theirs at so many different shares, up to nearly twice SHARE. */
+const SHIFTS = 5;
 /** It is quiet when no more entries than QUIET_ENTRIES came within QUIET_TICKS. */
 const QUIET_TICKS = 20;
 const QUIET_ENTRIES = 100;
@@ -32,6 +35,7 @@ const QUIET_ENTRIES = 100;
 export class Compaction {
   readonly #snapshotEntries: number;
   readonly #trailingEntries: number;
+  readonly #share: number;
   readonly #transfers = new Map<NodeId, number>();
   #snapshotIndex: number;
   /** No snapshot is tried below this applied index: one has just failed. */
@@ -46,6 +50,7 @@ export class Compaction {
     assert(options.snapshotEntries > 0, "snapshotEntries must be positive");
     this.#snapshotEntries = options.snapshotEntries;
     this.#trailingEntries = options.trailingEntries;
+    this.#share = SHARE * (1 + (options.nodeId % SHIFTS) / SHIFTS);
     this.#snapshotIndex = options.snapshotIndex;
   }
 
@@ -56,7 +61,7 @@ export class Compaction {
   wantsSnapshot(appliedIndex: number, objects: number): boolean {
     if (this.#underWay || appliedIndex < this.#notBefore) return false;
     if (this.#isLost) return true;
-    return this.#isDue(appliedIndex, objects, SHARE);
+    return this.#isDue(appliedIndex, objects, this.#share);
   }
 
   #isDue(appliedIndex: number, objects: number, share: number): boolean {

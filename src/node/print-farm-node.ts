@@ -329,7 +329,12 @@ export class PrintFarmNode implements FarmNode {
       machine,
       confState: snapshot.confState,
       times,
-      compaction: new Compaction({ snapshotEntries, trailingEntries, snapshotIndex }),
+      compaction: new Compaction({
+        nodeId: this.id,
+        snapshotEntries,
+        trailingEntries,
+        snapshotIndex,
+      }),
     });
     const transport = this.#transport;
     const events = new EventService({

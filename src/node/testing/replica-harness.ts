@@ -192,7 +192,12 @@ export class Harness {
       machine,
       confState: this.confState,
       times: TIMES,
-      compaction: new Compaction({ snapshotEntries, trailingEntries, snapshotIndex: 1 }),
+      compaction: new Compaction({
+        nodeId: nodeId(id),
+        snapshotEntries,
+        trailingEntries,
+        snapshotIndex: 1,
+      }),
     });
   }
 
