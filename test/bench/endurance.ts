@@ -227,7 +227,7 @@ async function main(): Promise<number> {
   say(`\n${whole(endurance.changes)} changes, ${whole(endurance.failures)} failures.`);
   say(`The event log grew by ${bytes} bytes a change at each node, as it is meant to.\n`);
   const isFlat = isHeld(
-    "Memory, in the second minute and at the end",
+    "Memory, in the middle of both halves after the first minute",
     memoryGrowth(endurance.slices),
   );
   const isBounded = isHeld(
