@@ -4,6 +4,7 @@ import { JobLines } from "./job-line.ts";
 import type { PrintJob } from "./objects.ts";
 import { JOB_STATUSES } from "./objects.ts";
 import { jobRow, rowText } from "./rows.ts";
+import { arbitraryJob } from "./testing/arbitrary-job.ts";
 import { lineOf, parseJob, parseLine, SnapshotContentError } from "./snapshot-lines.ts";
 
 /** What the loader does with a line that is not taken here: the job, or null where it refuses. */
@@ -35,19 +36,7 @@ const number = fc.oneof(
   fc.nat({ max: Number.MAX_SAFE_INTEGER }),
   fc.constantFrom(0, 1, 2 ** 53 - 1, 8_640_000_000_000_000, 8_640_000_000_000_001),
 );
-const id = fc.oneof(text, number);
-const job: fc.Arbitrary<PrintJob> = fc.record({
-  id,
-  printer_id: id,
-  filament_id: id,
-  filepath: text,
-  print_weight_in_grams: number,
-  status: fc.constantFrom(...JOB_STATUSES),
-  created_index: number,
-  version: number,
-  created_ms: number,
-  updated_ms: number,
-});
+const job = arbitraryJob(text, number);
 
 function lineOfJob(of: PrintJob): string {
   return lineOf("print_job", rowText(jobRow(of, of.status, of)));

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Filament, PrintJob, Printer } from "./objects.ts";
-import { JOB_STATUSES } from "./objects.ts";
 import { filamentRow, jobRow, nextIdHash, printerRow, rowHash, rowText } from "./rows.ts";
+import { arbitraryJob } from "./testing/arbitrary-job.ts";
 import { hashHex } from "./state-hash.ts";
 
 const STAMP = {
@@ -57,19 +57,7 @@ describe("rows", () => {
       }),
     );
     const count = fc.nat({ max: Number.MAX_SAFE_INTEGER });
-    const id = fc.oneof(text, count);
-    const job: fc.Arbitrary<PrintJob> = fc.record({
-      id,
-      printer_id: id,
-      filament_id: id,
-      filepath: text,
-      print_weight_in_grams: count,
-      status: fc.constantFrom(...JOB_STATUSES),
-      created_index: count,
-      version: count,
-      created_ms: count,
-      updated_ms: count,
-    });
+    const job = arbitraryJob(text, count);
     const expectPlain = (row: Printer | Filament | PrintJob): void =>
       expect(rowText(row)).toBe(JSON.stringify(row));
     fc.assert(
