@@ -6,19 +6,16 @@
 //   --connections N that write them
 //   --folder DIR    where the data goes; a disk, not memory
 
-import { mkdtempSync, rmSync } from "node:fs";
-import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { fileURLToPath } from "node:url";
 import { must } from "../../src/base/assert.ts";
-import { MAIN } from "../system/process-cluster.ts";
 import { freePorts } from "../system/ports.ts";
+import { dataFolder } from "./disk.ts";
+import { NODES, Nodes } from "./nodes.ts";
 import { machineOf, plant } from "./planted.ts";
-import { Server, ask, metric, until } from "./processes.ts";
+import { until } from "./processes.ts";
 import { drive, hasWrk } from "./wrk.ts";
 
-const HOST = "127.0.0.1";
-const NODES = [0, 1, 2] as const;
 const TURNS = fileURLToPath(new URL("turns.mjs", import.meta.url));
 const SLICE_SECONDS = 20;
 const OPENING_MS = 1500;
@@ -44,47 +41,10 @@ interface Turns {
   readonly gc: number;
 }
 
-class Farm {
-  readonly #folder: string;
-  readonly #https: readonly string[];
-  readonly #peers: readonly string[];
-  readonly servers: Server[] = [];
-
+/** Three nodes whose turns are watched. */
+class Farm extends Nodes {
   constructor(folder: string, ports: readonly number[]) {
-    this.#folder = folder;
-    this.#https = ports.slice(0, 3).map((port) => `${HOST}:${port}`);
-    this.#peers = ports.slice(3).map((port) => `${HOST}:${port}`);
-    for (const at of NODES) this.start(at);
-  }
-
-  start(at: number): void {
-    const members = this.#peers.map((peer, n) => `${n + 1}=${peer}`).join(",");
-    const args = [
-      ...(process.env["X_ARGS"] ?? "").split(" ").filter((a) => a),
-      "--import",
-      TURNS,
-      MAIN,
-      "serve",
-      "--id",
-      `${at + 1}`,
-    ];
-    args.push("--data", this.data(at), "--initial-cluster", members);
-    args.push("--http", this.http(at), "--peer", `${this.#peers[at]}`);
-    const log = join(this.#folder, `${at + 1}.log`);
-    this.servers[at] = new Server(`raft3d ${at + 1}`, process.execPath, args, log);
-  }
-
-  /** Where the node has its data. */
-  data(at: number): string {
-    return join(this.#folder, `node-${at + 1}`);
-  }
-
-  http(at: number): string {
-    return must(this.#https[at], "a node");
-  }
-
-  server(at: number): Server {
-    return must(this.servers[at], "a node");
+    super(folder, ports, ["--import", TURNS]);
   }
 
   async ready(at: number): Promise<void> {
@@ -98,19 +58,10 @@ class Farm {
     });
   }
 
-  async leader(): Promise<number> {
-    let leader = 0;
-    await until("a leader", this.servers, async () => {
-      leader = Number((await ask(`http://${this.http(0)}/api/v1/cluster`))?.["leader_id"] ?? 0);
-      return leader !== 0;
-    });
-    return leader - 1;
-  }
-
   /** As all nodes have seen them. */
   async leaderChanges(): Promise<number> {
-    const seen = NODES.map((at) => metric(this.http(at), "raft3d_leader_changes_total"));
-    return (await Promise.all(seen)).reduce((sum, count) => sum + count, 0);
+    const seen = await this.metrics("raft3d_leader_changes_total");
+    return seen.reduce((sum, count) => sum + count, 0);
   }
 
   /** How long turns were held since it was asked last. */
@@ -127,31 +78,21 @@ class Farm {
 
   async line(what: string): Promise<void> {
     const leader = await this.leader();
+    const taken = await this.metrics("raft3d_snapshots_taken_total");
     const columns: string[] = [];
     for (const at of NODES) {
       const { gc, held, late } = await this.turns(at);
       const turns = [late, held, gc].map((ms) => ms.toFixed(0).padStart(4)).join(" ");
       const mib = Math.round(this.server(at).residentMib()).toString().padStart(5);
-      const snapshots = await metric(this.http(at), "raft3d_snapshots_taken_total");
-      columns.push(`${at === leader ? "*" : " "}${turns} ${mib} ${snapshots}`);
+      columns.push(`${at === leader ? "*" : " "}${turns} ${mib} ${taken[at]}`);
     }
     say(`${what.padEnd(34)} ${columns.join(" | ")}`);
   }
 }
 
-async function post(http: string, path: string, body: unknown): Promise<number> {
-  const answer = await fetch(`http://${http}${path}`, {
-    method: "POST",
-    body: JSON.stringify(body),
-    headers: { "content-type": "application/json" },
-  });
-  if (answer.status !== 201) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
-  return ((await answer.json()) as { readonly id: number }).id;
-}
-
 /** Founds the cluster, and starts it again with the jobs in place. */
 async function begin(farm: Farm, jobs: number): Promise<void> {
-  await Promise.all(NODES.map((at) => farm.server(at).stop()));
+  await farm.stop();
   await plant(
     NODES.map((at) => farm.data(at)),
     machineOf(jobs),
@@ -164,10 +105,9 @@ async function begin(farm: Farm, jobs: number): Promise<void> {
 }
 
 async function fill(farm: Farm, jobs: number, planted: number): Promise<void> {
-  const http = farm.http(await farm.leader());
-  const printer_id = await post(http, "/api/v1/printers", { company: "Prusa", model: "MK4S" });
+  const printer_id = await farm.create("/api/v1/printers", { company: "Prusa", model: "MK4S" });
   const filament = { type: "PLA", color: "black", total_weight_in_grams: 1e12 };
-  const filament_id = await post(http, "/api/v1/filaments", filament);
+  const filament_id = await farm.create("/api/v1/filaments", filament);
   const job = { printer_id, filament_id, filepath: "/gcode/%s.gcode", print_weight_in_grams: 1 };
   const load = { method: "POST", path: "/api/v1/print_jobs", body: JSON.stringify(job) } as const;
   let made = planted;
@@ -199,8 +139,7 @@ async function list(http: string, path: string): Promise<number> {
 
 async function main(): Promise<void> {
   if (!hasWrk()) throw new Error("wrk is not installed (Debian: apt-get install wrk)");
-  const folder = mkdtempSync(join(resolve(values.folder), "bench-data-"));
-  const farm = new Farm(folder, await freePorts(6));
+  const farm = new Farm(dataFolder(values.folder), await freePorts(6));
   try {
     for (const at of NODES) await farm.ready(at);
     say(
@@ -227,8 +166,7 @@ async function main(): Promise<void> {
       await farm.line(`node ${at + 1} killed; ready after ${seconds} s`);
     }
   } finally {
-    await Promise.all(farm.servers.map((server) => server.stop("SIGKILL")));
-    rmSync(folder, { recursive: true, force: true });
+    await farm.stop("SIGKILL");
   }
 }
 
