@@ -10,6 +10,12 @@ function recorded(index: number, event: FarmEvent): RecordedEvent {
   return { index, term: 1, at: 5, event };
 }
 
+function folded(events: readonly RecordedEvent[]): Farm {
+  const farm = Farm.empty();
+  for (const event of events) evolve(farm, event);
+  return farm;
+}
+
 /** A farm with printer 1, spool 1 of a kilogram and job 1 of 100 g; entries 1 to 3. */
 function farmWithJob(): Farm {
   return scriptOf(...OPENING, createJob()).machine.farm;
@@ -46,18 +52,23 @@ describe("folding events", () => {
       { kind: "delete-filament", key: "1", expected: null },
     );
     expect(new Set(script.events.map((it) => it.event.type)).size).toBe(10);
-    const farm = script.events.reduce(evolve, Farm.empty());
-    expect(farm.digest()).toBe(script.machine.farm.digest());
+    expect(folded(script.events).digest()).toBe(script.machine.farm.digest());
     // Events come back from disk and from peers as JSON.
     const parsed = JSON.parse(JSON.stringify(script.events)) as RecordedEvent[];
-    expect(parsed.reduce(evolve, Farm.empty()).digest()).toBe(farm.digest());
+    expect(folded(parsed).digest()).toBe(script.machine.farm.digest());
   });
 
-  test("gives back the farm it was given, advanced in place", () => {
+  test("advances the farm in place, and gives back the object as it is then", () => {
     const farm = farmWithJob();
     const event = recorded(9, { type: "print_job.running", data: MOVE });
-    expect(evolve(farm, event)).toBe(farm);
-    expect(farm.jobs.get("1")).toMatchObject({ status: "Running", version: 9, updated_ms: 5 });
+    const job = evolve(farm, event);
+    expect(job).toMatchObject({ id: 1, status: "Running", version: 9, updated_ms: 5 });
+    expect(farm.jobs.get("1")).toEqual(job);
+    const canceled = { ...MOVE, from: "Running" } as const;
+    evolve(farm, recorded(10, { type: "print_job.canceled", data: canceled }));
+    const gone = recorded(11, { type: "printer.deleted", data: { id: 1 } });
+    expect(evolve(farm, gone)).toBeNull();
+    expect(farm.printers.size).toBe(0);
   });
 });
 
@@ -157,7 +168,8 @@ describe("an event that does not fit the farm ends the node", () => {
   }
 
   test("a job that is done takes off anything but its weight", () => {
-    const farm = evolve(farmWithJob(), recorded(9, { type: "print_job.running", data: MOVE }));
+    const farm = farmWithJob();
+    evolve(farm, recorded(9, { type: "print_job.running", data: MOVE }));
     const data = { ...MOVE, from: "Running" } as const;
     expect(() => evolve(farm, recorded(10, { type: "print_job.done", data }))).toThrow(
       AssertionError,

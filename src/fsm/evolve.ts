@@ -1,7 +1,7 @@
 // What an event does to the farm. Folding the events from the beginning gives the farm: no command
 // and no decision is needed for it, which is what `raft3d events replay` rests on.
 //
-// The farm is advanced in place and given back. A fold in the textbook returns a new state; here
+// The farm is advanced in place. A fold in the textbook returns a new state; here
 // that would mean to copy tables of a million rows for each event. Nobody can tell the difference
 // who follows the rule of table.ts: rows are never changed, only replaced, and whoever wants to
 // keep a picture takes a view, which copies on write.
@@ -13,83 +13,55 @@
 import { assert, must, unreachable } from "../base/assert.ts";
 import type { FarmEvent, RecordedEvent } from "./event.ts";
 import type { Farm } from "./farm.ts";
-import type { Filament, FarmObject, Stamped } from "./objects.ts";
+import type { Filament, FarmObject, PrintJob, Stamped } from "./objects.ts";
 import { idKey } from "./objects.ts";
 import type { Weights } from "./rows.ts";
 import { filamentRow, jobRow, printerRow } from "./rows.ts";
 import type { TransitionEvent } from "./transitions.ts";
 import { NEXT, STATUS_AFTER } from "./transitions.ts";
 
-export function evolve(farm: Farm, recorded: RecordedEvent): Farm {
+/** Gives back the object that the event was about, as the farm has it now; null if it is gone. */
+export function evolve(farm: Farm, recorded: RecordedEvent): FarmObject | null {
   const { event } = recorded;
   switch (event.type) {
     case "printer.created":
-      farm.insert("printer", printerRow(event.data, newStamp(recorded)));
-      return farm;
+      return farm.insert("printer", printerRow(event.data, newStamp(recorded)));
     case "printer.updated": {
       const old = must(farm.printers.get(idKey(event.data.id)), "printer to update");
       const changed = { ...old, ...event.data.changes };
-      farm.replace("printer", old, printerRow(changed, nextStamp(old, recorded)));
-      return farm;
+      return farm.replace("printer", printerRow(changed, nextStamp(old, recorded)));
     }
     case "printer.deleted": {
       const key = idKey(event.data.id);
       assert(farm.activeJobs("printer", key) === 0, () => `printer ${key} deleted under its jobs`);
       farm.remove("printer", key);
-      return farm;
+      return null;
     }
     case "filament.created": {
       const weights = { ...event.data, reserved_weight_in_grams: 0 };
       const row = filamentRow(event.data, weights, newStamp(recorded));
       assertWeights(row);
-      farm.insert("filament", row);
-      return farm;
+      return farm.insert("filament", row);
     }
     case "filament.updated": {
       const old = must(farm.filaments.get(idKey(event.data.id)), "filament to update");
       const changed = { ...old, ...event.data.changes };
       const row = filamentRow(changed, changed, nextStamp(old, recorded));
       assertWeights(row);
-      farm.replace("filament", old, row);
-      return farm;
+      return farm.replace("filament", row);
     }
     case "filament.deleted": {
       const key = idKey(event.data.id);
       assert(farm.activeJobs("filament", key) === 0, () => `spool ${key} deleted under its jobs`);
       farm.remove("filament", key);
-      return farm;
+      return null;
     }
     case "print_job.created":
-      createJob(farm, event.data, recorded);
-      return farm;
+      return createJob(farm, event.data, recorded);
     case "print_job.running":
     case "print_job.done":
     case "print_job.canceled":
-      moveJob(farm, event.type, event.data, recorded);
-      return farm;
-    default:
-      return unreachable(event);
-  }
-}
-
-/** The object that an event was about, as the farm has it now; null if the event deleted it. */
-export function objectOf(farm: Farm, event: FarmEvent): FarmObject | null {
-  const key = idKey(event.data.id);
-  switch (event.type) {
-    case "printer.created":
-    case "printer.updated":
-      return must(farm.printers.get(key), "printer of an event");
-    case "filament.created":
-    case "filament.updated":
-      return must(farm.filaments.get(key), "filament of an event");
-    case "print_job.created":
-    case "print_job.running":
-    case "print_job.done":
-    case "print_job.canceled":
-      return must(farm.jobs.get(key), "print job of an event");
-    case "printer.deleted":
-    case "filament.deleted":
-      return null;
+      return moveJob(farm, event.type, event.data, recorded);
     default:
       return unreachable(event);
   }
@@ -97,15 +69,20 @@ export function objectOf(farm: Farm, event: FarmEvent): FarmObject | null {
 
 type DataOf<T extends FarmEvent["type"]> = Extract<FarmEvent, { type: T }>["data"];
 
-function createJob(farm: Farm, data: DataOf<"print_job.created">, recorded: RecordedEvent): void {
+function createJob(
+  farm: Farm,
+  data: DataOf<"print_job.created">,
+  recorded: RecordedEvent,
+): PrintJob {
   const weight = data.print_weight_in_grams;
   const printer = must(farm.printers.get(idKey(data.printer_id)), "printer of a new job");
   const filament = must(farm.filaments.get(idKey(data.filament_id)), "filament of a new job");
   assert(printer.id === data.printer_id, "a job names its printer as the printer was created");
   assert(filament.id === data.filament_id, "a job names its filament as the filament was created");
   assert(Number.isSafeInteger(weight) && weight > 0, () => `a job of ${weight} grams`);
-  farm.insert("print_job", jobRow(data, "Queued", newStamp(recorded)));
+  const job = farm.insert("print_job", jobRow(data, "Queued", newStamp(recorded)));
   book(farm, filament, weight, 0, recorded);
+  return job;
 }
 
 function moveJob(
@@ -113,7 +90,7 @@ function moveJob(
   type: TransitionEvent,
   data: DataOf<TransitionEvent>,
   recorded: RecordedEvent,
-): void {
+): PrintJob {
   const old = must(farm.jobs.get(idKey(data.id)), "job to change");
   const weight = old.print_weight_in_grams;
   const status = STATUS_AFTER[type];
@@ -123,11 +100,12 @@ function moveJob(
   assert(weight === data.print_weight_in_grams, "a job keeps its weight");
   const deducted = type === "print_job.done" ? weight : 0;
   assert(data.deducted_weight_in_grams === deducted, "a job's weight is deducted when it is Done");
-  farm.replace("print_job", old, jobRow(old, status, nextStamp(old, recorded)));
+  const job = farm.replace("print_job", jobRow(old, status, nextStamp(old, recorded)));
   // A spool does not change when a print starts: the job goes on reserving what it reserved.
-  if (type === "print_job.running") return;
+  if (type === "print_job.running") return job;
   const filament = must(farm.filaments.get(idKey(old.filament_id)), "filament of a job");
   book(farm, filament, -weight, deducted, recorded);
+  return job;
 }
 
 /**
@@ -147,7 +125,7 @@ function book(
   };
   const row = filamentRow(old, weights, nextStamp(old, recorded));
   assertWeights(row);
-  farm.replace("filament", old, row);
+  farm.replace("filament", row);
 }
 
 /** I2: 0 ≤ reserved ≤ remaining ≤ total, before anything is written. */

@@ -14,6 +14,7 @@
 // the number or a client did. So it is at the same time the answer to "which id comes next".
 
 import { assert } from "../base/assert.ts";
+import { JobTable } from "./job-table.ts";
 import type { Filament, PrintJob, Printer } from "./objects.ts";
 import { idKey } from "./objects.ts";
 import type { ObjectKind } from "./reply.ts";
@@ -21,7 +22,7 @@ import type { RowOf } from "./rows.ts";
 import { nextIdHash, rowHash } from "./rows.ts";
 import type { Hash64 } from "./state-hash.ts";
 import { StateHash } from "./state-hash.ts";
-import type { Table, TableView } from "./table.ts";
+import type { Table, TableView, WritableTable } from "./table.ts";
 import { RowTable } from "./table.ts";
 import { isActive } from "./transitions.ts";
 
@@ -37,10 +38,13 @@ export interface FarmView {
 }
 
 export class Farm {
-  readonly #tables: { readonly [K in ObjectKind]: RowTable<RowOf[K]> } = {
-    printer: new RowTable<Printer>(),
-    filament: new RowTable<Filament>(),
-    print_job: new RowTable<PrintJob>(),
+  readonly #printers = new RowTable<Printer>();
+  readonly #filaments = new RowTable<Filament>();
+  readonly #jobs = new JobTable();
+  readonly #tables: { readonly [K in ObjectKind]: WritableTable<RowOf[K]> } = {
+    printer: this.#printers,
+    filament: this.#filaments,
+    print_job: this.#jobs,
   };
   readonly #nextIds: Record<ObjectKind, number> = { printer: 1, filament: 1, print_job: 1 };
   readonly #hash = new StateHash();
@@ -61,15 +65,15 @@ export class Farm {
   }
 
   get printers(): Table<Printer> {
-    return this.#tables.printer;
+    return this.#printers;
   }
 
   get filaments(): Table<Filament> {
-    return this.#tables.filament;
+    return this.#filaments;
   }
 
   get jobs(): Table<PrintJob> {
-    return this.#tables.print_job;
+    return this.#jobs;
   }
 
   /** The id that the next object of this kind gets if its creator names none. */
@@ -94,36 +98,38 @@ export class Farm {
 
   view(): FarmView {
     return {
-      printers: this.#tables.printer.view(),
-      filaments: this.#tables.filament.view(),
-      jobs: this.#tables.print_job.view(),
+      printers: this.#printers.view(),
+      filaments: this.#filaments.view(),
+      jobs: this.#jobs.view(),
       nextIds: { ...this.#nextIds },
       digest: this.digest(),
     };
   }
 
-  /** Adds a row, whose created_index must be greater than any of its kind before. */
-  insert<K extends ObjectKind>(kind: K, row: RowOf[K]): void {
+  /** Adds a row, whose created_index must be greater than any of its kind before, and gives it back. */
+  insert<K extends ObjectKind>(kind: K, row: RowOf[K]): RowOf[K] {
     this.restore(kind, row);
     let next = this.#nextIds[kind];
     while (this.#tables[kind].has(String(next))) next += 1;
     this.#setNextId(kind, next);
+    return row;
   }
 
-  /** Puts `row` in the place of the row `old`. */
-  replace<K extends ObjectKind>(kind: K, old: RowOf[K], row: RowOf[K]): void {
-    assert(this.#tables[kind].get(idKey(old.id)) === old, () => `${kind} ${old.id} is not current`);
-    this.#tables[kind].replace(row);
+  /** Puts `row` in the place of the one with its id, which an earlier entry wrote; gives it back. */
+  replace<K extends ObjectKind>(kind: K, row: RowOf[K]): RowOf[K] {
+    const old = this.#tables[kind].replace(row);
+    assert(row.version > old.version, () => `${kind} ${row.id} as of ${row.version} is not newer`);
     this.#hash.remove(rowHash(old));
     this.#hash.add(rowHash(row));
     this.#countJob(old, -1);
     this.#countJob(row, 1);
+    return row;
   }
 
-  remove(kind: ObjectKind, key: string): void {
-    const row = this.#tables[kind].remove(key);
-    this.#hash.remove(rowHash(row));
-    this.#countJob(row, -1);
+  /** A job that is over stays: it is the shop's record. */
+  remove(kind: "printer" | "filament", key: string): void {
+    const table = kind === "printer" ? this.#printers : this.#filaments;
+    this.#hash.remove(rowHash(table.remove(key)));
   }
 
   /** For the loader of snapshots: as `insert`, but the next ids come behind the rows. */

@@ -64,7 +64,7 @@ export class JobLines {
       isMoment(stamp.created_ms) &&
       isMoment(stamp.updated_ms);
     if (!isGood) return null;
-    const filepath = ownText(found[7] ?? "");
+    const filepath = found[7] ?? ""; // a piece of the text, for a table that copies it
     const status = found[9] as JobStatus; // the pattern takes no other
     return jobRow({ id, printer_id, filament_id, filepath, print_weight_in_grams }, status, stamp);
   }
@@ -78,7 +78,7 @@ function isIdNumber(id: Id): boolean {
   return typeof id === "string" || isCount(id);
 }
 
-/** A copy of a piece of the block, which would keep the whole block in memory. */
+/** A copy of a piece of the text, which would keep the whole of it in memory where an id is kept. */
 function ownText(plain: string): string {
   return JSON.parse(`"${plain}"`) as string; // nothing in it is escaped
 }

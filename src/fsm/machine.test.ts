@@ -356,7 +356,7 @@ describe("the hashes", () => {
     const machine = loadText(text);
     const printer = machine.farm.printers.get("1");
     if (printer === undefined) throw new Error("no printer");
-    machine.farm.replace("printer", printer, { ...printer, company: "Voron" });
+    machine.farm.replace("printer", { ...printer, company: "Voron", version: 3 });
     expect(machine.chain).toBe(loadText(text).chain);
     machine.applyEmpty(4, 1);
     expect(machine.chain).not.toBe(chainAfter(text, NOTHING));

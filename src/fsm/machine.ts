@@ -21,7 +21,7 @@ import { COMMAND_VERSION } from "./command.ts";
 import { decide } from "./decide.ts";
 import { decodeEnvelope } from "./envelope.ts";
 import type { RecordedEvent } from "./event.ts";
-import { evolve, objectOf } from "./evolve.ts";
+import { evolve } from "./evolve.ts";
 import type { FarmView } from "./farm.ts";
 import { Farm } from "./farm.ts";
 import type { Applied, Reply } from "./reply.ts";
@@ -211,8 +211,7 @@ export class Machine {
       return replied(envelope, { ok: false, rejection: decision.rejection }, false, null);
     }
     const event: RecordedEvent = { index, term, at: envelope.at, event: decision.event };
-    evolve(this.farm, event);
-    const object = objectOf(this.farm, event.event);
+    const object = evolve(this.farm, event);
     return replied(envelope, { ok: true, object }, false, event);
   }
 

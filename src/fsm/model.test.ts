@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 // The real machine against the naive one: random commands, compared after every step.
 
 import fc from "fast-check";
@@ -203,7 +204,9 @@ describe("the farm under random commands", () => {
         const events = script.events.length;
         script.propose(command);
         const after = rowsOf(script.machine.farm);
-        const changed = [...after.keys()].filter((name) => after.get(name) !== before.get(name));
+        const changed = [...after.keys()].filter(
+          (name) => !isDeepStrictEqual(after.get(name), before.get(name)),
+        );
         expect(changed.toSorted()).toEqual(changedBy(script.events[events]?.event).toSorted());
         for (const name of changed) {
           expect(after.get(name)?.version).toBe(script.machine.appliedIndex);

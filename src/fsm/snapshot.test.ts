@@ -323,12 +323,11 @@ describe("a loader refuses", () => {
     // A machine whose spool has lost its reservation, with a digest that is right for what it
     // holds.
     const script = new Script();
-    for (const command of OPENING) script.accept(command);
+    for (const command of [...OPENING, createPrinter()]) script.accept(command);
     const good = snapshotText(script.machine);
     const spool = script.machine.farm.filaments.get("1");
     if (spool === undefined) throw new Error("no spool");
-    const wrong = { ...spool, reserved_weight_in_grams: 1 };
-    script.machine.farm.replace("filament", spool, wrong);
+    script.machine.farm.replace("filament", { ...spool, reserved_weight_in_grams: 1, version: 3 });
     expect(snapshotText(script.machine)).not.toBe(good);
     expect(complaint(snapshotText(script.machine))).toMatch(/weights of filament 1 do not agree/);
   });

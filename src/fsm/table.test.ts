@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { AssertionError } from "../base/assert.ts";
-import type { TableRow, TableView } from "./table.ts";
+import type { TableRow } from "./table.ts";
 import { CHUNK_SLOTS, RowTable } from "./table.ts";
+import { aStep, TablePair } from "./testing/table-pair.ts";
 
 interface Row extends TableRow {
   readonly text: string;
@@ -158,108 +159,22 @@ describe("a table", () => {
   });
 });
 
-type Step =
-  | { readonly kind: "insert"; readonly id: string | number; readonly gap: number }
-  | { readonly kind: "burst"; readonly rows: number }
-  | { readonly kind: "replace" | "remove"; readonly pick: number }
-  | { readonly kind: "cut"; readonly pick: number; readonly rows: number }
-  | { readonly kind: "view" }
-  | { readonly kind: "after"; readonly pick: number; readonly shift: number };
-
-const aPick = fc.nat({ max: 1_000_000 });
-const aStep: fc.Arbitrary<Step> = fc.oneof(
-  fc.record({
-    kind: fc.constant("insert" as const),
-    id: fc.oneof(fc.integer({ min: 0, max: 9 }), fc.constantFrom("0", "5", "x", "y")),
-    gap: fc.integer({ min: 1, max: 3 }),
-  }),
-  fc.record({ kind: fc.constant("burst" as const), rows: fc.integer({ min: 1, max: 700 }) }),
-  fc.record({ kind: fc.constantFrom("replace" as const, "remove" as const), pick: aPick }),
-  fc.record({ kind: fc.constant("cut" as const), pick: aPick, rows: fc.integer({ max: 1500 }) }),
-  fc.record({ kind: fc.constant("view" as const) }),
-  fc.record({
-    kind: fc.constant("after" as const),
-    pick: aPick,
-    shift: fc.integer({ min: -2, max: 2 }),
-  }),
-);
-
-/** Whether these are the same objects in the same order; an equal copy would be a mistake. */
-function areSame(read: Iterable<Row>, rows: readonly Row[]): boolean {
-  const list = [...read];
-  return list.length === rows.length && list.every((it, at) => it === rows[at]);
-}
-
-/** A table beside an array that is searched and copied as a whole. */
-class Pair {
-  readonly table = new RowTable<Row>();
-  rows: Row[] = [];
-  readonly views: { readonly view: TableView<Row>; readonly rows: readonly Row[] }[] = [];
-  #index = 0;
-  #name = 0;
-
-  run(step: Step): void {
-    switch (step.kind) {
-      case "insert":
-        return this.#insert(step.id, step.gap);
-      case "burst":
-        for (let n = 0; n < step.rows; n += 1) this.#insert(`burst ${(this.#name += 1)}`, 2);
-        return;
-      case "replace": {
-        const old = this.rows[step.pick % this.rows.length];
-        if (old === undefined) return;
-        const changed = row(old.id, old.created_index, `${old.text}!`);
-        this.table.replace(changed);
-        this.rows = this.rows.map((it) => (it === old ? changed : it));
-        return;
-      }
-      case "remove":
-        return this.#remove(step.pick % this.rows.length, 1);
-      case "cut":
-        return this.#remove(step.pick % this.rows.length, step.rows);
-      case "view":
-        this.views.push({ view: this.table.view(), rows: this.rows });
-        return;
-      case "after": {
-        const at = (this.rows[step.pick % this.rows.length]?.created_index ?? 0) + step.shift;
-        const later = this.rows.filter((it) => it.created_index > at);
-        expect(areSame(this.table.after(at), later)).toBe(true);
-        return;
-      }
-    }
-  }
-
-  #insert(id: string | number, gap: number): void {
-    this.#index += gap;
-    if (this.table.has(String(id))) return;
-    const added = row(id, this.#index);
-    this.table.insert(added);
-    this.rows = [...this.rows, added];
-  }
-
-  #remove(from: number, count: number): void {
-    const gone = this.rows.slice(from, from + count);
-    for (const it of gone) expect(this.table.remove(String(it.id)) === it).toBe(true);
-    this.rows = this.rows.toSpliced(from, count);
-  }
-}
-
 describe("a table beside a plain array", () => {
   test("I17: any writes leave the same rows, and every view held across them its own", () => {
     fc.assert(
       fc.property(fc.array(aStep, { maxLength: 40, size: "max" }), (steps) => {
-        const pair = new Pair();
+        const table = new RowTable<Row>();
+        const pair = new TablePair<Row>({
+          table,
+          make: row,
+          change: (old) => row(old.id, old.created_index, `${old.text}!`),
+          remove: (key) => table.remove(key),
+          // The same objects: an equal copy would be a mistake.
+          isSame: (one, other) => one === other,
+        });
         for (const step of steps) pair.run(step);
-        expect(areSame(pair.table.values(), pair.rows)).toBe(true);
-        expect(pair.table.size).toBe(pair.rows.length);
-        expect(pair.table.first()).toBe(pair.rows[0]);
-        expect(pair.rows.every((it) => pair.table.get(String(it.id)) === it)).toBe(true);
-        for (const { view, rows } of pair.views) {
-          expect(view.size).toBe(rows.length);
-          expect(areSame(view.values(), rows)).toBe(true);
-          const middle = rows[rows.length >>> 1]?.created_index ?? 0;
-          expect(areSame(view.after(middle), rows.slice((rows.length >>> 1) + 1))).toBe(true);
-        }
+        pair.compare();
+        expect(table.first()).toBe(pair.rows[0]);
       }),
       { seed: 1024, numRuns: 60 },
     );

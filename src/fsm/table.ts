@@ -1,7 +1,7 @@
 // One kind of objects: rows in the order of their creation, and found by key.
 //
-// The table must hold a million rows, be read in pages, and be pictured for a snapshot without
-// holding up the node. So rows lie in chunks, in creation order, which is also the order of
+// The table may hold many rows (print jobs, of which there are most, have one of their own: job-table.ts), is
+// read in pages, and is pictured for a snapshot without holding up the node. So rows lie in chunks, in creation order, which is also the order of
 // `created_index`:
 //
 //     by key:  key ─▶ row               chunks:  [ 2 5 6 · 9 ] [ 11 12 … ] [ 40 · ]
@@ -17,7 +17,6 @@
 // Whoever reads across writes takes a view.
 
 import { assert, must } from "../base/assert.ts";
-import { KeyMap } from "./key-map.ts";
 import type { Id } from "./objects.ts";
 import { idKey } from "./objects.ts";
 
@@ -36,12 +35,20 @@ export interface TableView<T extends TableRow> {
   after(createdIndex: number): IterableIterator<T>;
 }
 
-/** A table as its readers see it. Only the owner holds the RowTable that writes. */
+/** A table as its readers see it. */
 export interface Table<T extends TableRow> extends TableView<T> {
   /** The row whose id has this key (`idKey`). */
   get(key: string): T | undefined;
   has(key: string): boolean;
   view(): TableView<T>;
+}
+
+/** A table as its owner sees it. */
+export interface WritableTable<T extends TableRow> extends Table<T> {
+  /** Adds a row whose key is free and whose created_index is the newest. */
+  insert(row: T): void;
+  /** Puts `row` in the place of the row with the same id, and gives that one back. */
+  replace(row: T): T;
 }
 
 /** Slots of a chunk: what one write after a view copies at most. */
@@ -72,8 +79,8 @@ interface WriteCount {
 
 const NEVER_WRITTEN: WriteCount = { writes: 0 };
 
-export class RowTable<T extends TableRow> implements Table<T> {
-  readonly #byKey = new KeyMap<T>();
+export class RowTable<T extends TableRow> implements WritableTable<T> {
+  readonly #byKey = new Map<string, T>();
   #chunks: Chunk<T>[] = [];
   #epoch = 0;
   readonly #count: WriteCount = { writes: 0 };
@@ -103,7 +110,8 @@ export class RowTable<T extends TableRow> implements Table<T> {
       row.created_index > this.#lastCreated,
       () => `created_index ${row.created_index} is old`,
     );
-    assert(this.#byKey.add(key, row), () => `insert of a taken key ${key}`);
+    assert(!this.#byKey.has(key), () => `insert of a taken key ${key}`);
+    this.#byKey.set(key, row);
     let chunk = this.#chunks.at(-1);
     if (chunk === undefined || chunk.slots.length === CHUNK_SLOTS) {
       const created = new Float64Array(CHUNK_SLOTS);
@@ -119,8 +127,7 @@ export class RowTable<T extends TableRow> implements Table<T> {
     this.#count.writes += 1;
   }
 
-  /** Puts `row` in the place of the row with the same id. */
-  replace(row: T): void {
+  replace(row: T): T {
     const key = idKey(row.id);
     const old = must(this.#byKey.get(key), `row ${key} to replace`);
     assert(old.created_index === row.created_index, () => `replacing ${key} must keep its place`);
@@ -128,6 +135,7 @@ export class RowTable<T extends TableRow> implements Table<T> {
     chunk.slots[slot] = row;
     this.#byKey.set(key, row);
     this.#count.writes += 1;
+    return old;
   }
 
   /** Removes the row and gives it back. */

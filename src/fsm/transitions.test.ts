@@ -37,7 +37,7 @@ describe("the transition table", () => {
             allowed: targets.map((it) => it.split("→")[1]),
           };
           expect(reply).toEqual({ ok: false, rejection });
-          expect(script.machine.farm.jobs.get("1")).toBe(job);
+          expect(script.machine.farm.jobs.get("1")).toEqual(job);
         }
       });
     }

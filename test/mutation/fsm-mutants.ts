@@ -154,6 +154,19 @@ export const FSM_MUTANTS: readonly Mutant[] = [
     units: ["src/fsm"],
   },
   {
+    name: "view-of-jobs-is-live",
+    class: "B1",
+    story: "A snapshot that is being written shows what becomes of its jobs meanwhile.",
+    edits: [
+      {
+        file: "src/fsm/job-table.ts",
+        find: "    if (chunk.epoch === this.#epoch) return chunk;\n",
+        replace: "    if (chunk.epoch <= this.#epoch) return chunk;\n",
+      },
+    ],
+    units: ["src/fsm"],
+  },
+  {
     name: "key-runs-again",
     class: "B23",
     story: "A request that comes again under its Idempotency-Key is carried out again.",
