@@ -76,6 +76,15 @@ describe("the line of a job", () => {
     }
   });
 
+  test("is not taken where a number is beyond 2^53 − 1, which no number holds exactly", () => {
+    const numbers = [...GOOD.replace('"spool"', "5").matchAll(/:(\d+)/g)];
+    expect(numbers).toHaveLength(8);
+    for (const { 0: found } of numbers) {
+      const line = GOOD.replace('"spool"', "5").replace(found, ":9007199254740992");
+      expect(quickly(line), line).toBeNull();
+    }
+  });
+
   test("is not taken if the slower way would refuse it: any piece at any place", () => {
     for (let at = 0; at <= GOOD.length; at += 1) {
       for (const piece of ["", ...PIECES]) {

@@ -27,19 +27,20 @@ export function* lineBlocks(
   for (const line of lines) {
     text += `${line}\n`;
     if (text.length < PIECE_CHARS && filled + text.length <= blockBytes) continue;
+    take();
+    while (filled > blockBytes) yield* front();
+  }
+  take();
+  while (filled > 0) yield* front();
+
+  function take(): void {
     bytes = withRoom(bytes, filled, text);
     filled += encodeUtf8Into(text, bytes.subarray(filled));
     text = "";
-    while (filled > blockBytes) {
-      const end = endOfBlock(bytes.subarray(0, filled), blockBytes);
-      yield bytes.subarray(0, end);
-      bytes.copyWithin(0, end, filled);
-      filled -= end;
-    }
   }
-  bytes = withRoom(bytes, filled, text);
-  filled += encodeUtf8Into(text, bytes.subarray(filled));
-  while (filled > 0) {
+
+  /** The next block; what is behind it moves to the front when the one after it is asked for. */
+  function* front(): Generator<Uint8Array, undefined> {
     const end = endOfBlock(bytes.subarray(0, filled), blockBytes);
     yield bytes.subarray(0, end);
     bytes.copyWithin(0, end, filled);
