@@ -44,15 +44,22 @@ describe("when a snapshot is taken", () => {
     expect(compaction.wantsSnapshot(201, 0)).toBe(true);
   });
 
-  test("of a large farm only when an eighth as many entries have come as there are objects", () => {
-    expect(at(1).wantsSnapshot(500, 4000)).toBe(false);
-    expect(at(1).wantsSnapshot(501, 4000)).toBe(true);
+  test("only when half as many entries have come as there are objects to be written", () => {
+    expect(at(1).wantsSnapshot(2000, 4000)).toBe(false);
+    expect(at(1).wantsSnapshot(2001, 4000)).toBe(true);
+  });
+
+  test("of a large farm when there are as many as a start can apply again in a few seconds", () => {
+    for (const objects of [250_000, 1_000_000]) {
+      expect(at(1).wantsSnapshot(125_000, objects)).toBe(false);
+      expect(at(1).wantsSnapshot(125_001, objects)).toBe(true);
+    }
   });
 
   test("of a large farm at another index by each node, so that they are not all slow at once", () => {
     const due = [1, 2, 3, 4, 5].map((id) => {
       const compaction = at(1, id);
-      for (let index = 1; ; index += 1) if (compaction.wantsSnapshot(index, 8000)) return index - 1;
+      for (let index = 1; ; index += 1) if (compaction.wantsSnapshot(index, 2000)) return index - 1;
     });
     expect(due).toEqual([1200, 1400, 1600, 1800, 1000]);
     expect([1, 2, 3].map((id) => at(1, id).wantsSnapshot(101, 0))).toEqual([true, true, true]);

@@ -1,9 +1,10 @@
 // When to take a snapshot, and how much of the log to keep in memory behind it.
 //
 // A snapshot costs as much as the farm is large, so it waits until as many entries have come as would
-// pay for it: at least `snapshotEntries`, and an eighth as many as there are objects, at some nodes a little more:
-// nodes that all took theirs at one index would all be slow at once. What came since is applied again at a start,
-// which for a large farm takes long; so a node that has little to do takes one earlier, when there is a fiftieth.
+// pay for it: at least `snapshotEntries`, and half as many as there are objects. But what came since is applied
+// again at a start, so it waits for no more than `ENTRIES_MAX`, some 3 s of applying; and a node that has little to do
+// takes one earlier, when there is a fiftieth. Each node waits for a little more than the one before it: nodes
+// that all took theirs at one index would all be slow at once.
 // Behind it the log keeps entries for followers that are a little behind, and for those that are being sent a snapshot: if the
 // log were cut past the snapshot under way, its receiver would need another one as soon as it was done.
 
@@ -24,9 +25,11 @@ export interface CompactionOptions {
 /** A follower may hold up compaction for as many entries as this many snapshots are apart. */
 const PATIENCE = 4;
 /** Entries for each object, between two snapshots: under load, and in quiet times. */
-const SHARE = 1 / 8;
+const SHARE = 1 / 2;
 const QUIET_SHARE = 1 / 50;
-/** The node ids that follow each other take theirs at so many different shares, up to nearly twice SHARE. */
+/** For a large farm: between two snapshots, whatever it holds. */
+const ENTRIES_MAX = 125_000;
+/** The node ids that follow each other wait differently long, up to nearly twice as long as the first. */
 const SHIFTS = 5;
 /** It is quiet when no more entries than QUIET_ENTRIES came within QUIET_TICKS. */
 const QUIET_TICKS = 20;
@@ -35,7 +38,7 @@ const QUIET_ENTRIES = 100;
 export class Compaction {
   readonly #snapshotEntries: number;
   readonly #trailingEntries: number;
-  readonly #share: number;
+  readonly #delay: number;
   readonly #transfers = new Map<NodeId, number>();
   #snapshotIndex: number;
   /** No snapshot is tried below this applied index: one has just failed. */
@@ -50,7 +53,7 @@ export class Compaction {
     assert(options.snapshotEntries > 0, "snapshotEntries must be positive");
     this.#snapshotEntries = options.snapshotEntries;
     this.#trailingEntries = options.trailingEntries;
-    this.#share = SHARE * (1 + (options.nodeId % SHIFTS) / SHIFTS);
+    this.#delay = 1 + (options.nodeId % SHIFTS) / SHIFTS;
     this.#snapshotIndex = options.snapshotIndex;
   }
 
@@ -61,11 +64,12 @@ export class Compaction {
   wantsSnapshot(appliedIndex: number, objects: number): boolean {
     if (this.#underWay || appliedIndex < this.#notBefore) return false;
     if (this.#isLost) return true;
-    return this.#isDue(appliedIndex, objects, this.#share);
+    return this.#isDue(appliedIndex, Math.min(objects * SHARE, ENTRIES_MAX) * this.#delay);
   }
 
-  #isDue(appliedIndex: number, objects: number, share: number): boolean {
-    const due = Math.max(this.#snapshotEntries, Math.floor(objects * share));
+  /** Whether so many entries have come since the last one, and `snapshotEntries` at least. */
+  #isDue(appliedIndex: number, entries: number): boolean {
+    const due = Math.max(this.#snapshotEntries, Math.floor(entries));
     return appliedIndex - this.#snapshotIndex >= due;
   }
 
@@ -76,7 +80,7 @@ export class Compaction {
     const came = appliedIndex - this.#since.index;
     this.#since = { ticks: 0, index: appliedIndex };
     if (came > QUIET_ENTRIES || this.#underWay || appliedIndex < this.#notBefore) return false;
-    return this.#isDue(appliedIndex, objects, QUIET_SHARE);
+    return this.#isDue(appliedIndex, objects * QUIET_SHARE);
   }
 
   began(): void {
