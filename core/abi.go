@@ -98,6 +98,7 @@ func coreInput(length uint32) {
 
 //go:wasmexport core_open
 func coreOpen(length uint32) int32 {
+	reserveMemory()
 	handle := uint32(len(groups))
 	g, err := Open(input[:length], logger(handle))
 	if err != nil {

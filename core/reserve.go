@@ -8,12 +8,10 @@ import (
 // Go's heap takes memory from the host in steps of up to 4 MiB. Each step past 64 MiB makes V8 collect garbage in
 // the whole of its own heap: when a WebAssembly memory grows, V8 counts all of it as gone and then as new, and so
 // much new memory outside of its heap sets a collection off. A node of a large farm did that several times a
-// second. So memory is taken in few large steps, ahead of need.
+// second. So memory is taken in few large steps, ahead of need, and the first one before there is anything to
+// keep: taking it ends with a collection of garbage, which takes the longer the more entries are kept.
 
 const (
-	// reserveFrom is far from where it matters: taking more collects garbage, which holds the node for 50 to 150 ms,
-	// once, and for longer where more entries are kept. A small farm keeps too few to come here.
-	reserveFrom = 12 << 20
 	// reserveStep is enough for the entries of a large farm. What lies idle costs nothing until it is written to.
 	reserveStep = 256 << 20
 	// reserveTicks is how often it is looked for.
@@ -30,7 +28,7 @@ var heapSamples = []metrics.Sample{
 
 // isShort says whether it is time to take more: goal is what the heap grows to before garbage is collected again.
 func isShort(total, goal uint64) bool {
-	return total >= reserveFrom && goal > total/4*3
+	return total < reserveStep || goal > total/4*3
 }
 
 // reserveMemory looks whether memory will run short, and takes more. The array it is taken with is never touched
