@@ -27,10 +27,6 @@ export class TextPile {
     this.#wide = new Uint8Array(capacity);
   }
 
-  get length(): number {
-    return this.#length;
-  }
-
   push(text: string): void {
     const at = this.#length;
     assert(at < this.#capacity, () => `a text beyond ${this.#capacity}`);

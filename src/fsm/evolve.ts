@@ -1,10 +1,10 @@
 // What an event does to the farm. Folding the events from the beginning gives the farm: no command
 // and no decision is needed for it, which is what `raft3d events replay` rests on.
 //
-// The farm is advanced in place. A fold in the textbook returns a new state; here
-// that would mean to copy tables of a million rows for each event. Nobody can tell the difference
-// who follows the rule of table.ts: rows are never changed, only replaced, and whoever wants to
-// keep a picture takes a view, which copies on write.
+// The farm is advanced in place. A fold in the textbook returns a new state; here that would mean to
+// copy tables of a million rows for each event. Nobody can tell the difference who follows the rule of
+// table.ts: rows are never changed, only replaced, and whoever wants to keep a picture takes a view,
+// which copies on write.
 //
 // An event has been decided, so it is never refused here. What it relies on is asserted: an event
 // that does not fit the farm means that the log, the farm or this code is wrong, and a node that

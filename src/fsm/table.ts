@@ -1,8 +1,8 @@
 // One kind of objects: rows in the order of their creation, and found by key.
 //
-// The table may hold many rows (print jobs, of which there are most, have one of their own: job-table.ts), is
-// read in pages, and is pictured for a snapshot without holding up the node. So rows lie in chunks, in creation order, which is also the order of
-// `created_index`:
+// The table may hold many rows (print jobs, of which there are most, have one of their own:
+// job-table.ts), is read in pages, and is pictured for a snapshot without holding up the node. So rows
+// lie in chunks, in creation order, which is also the order of `created_index`:
 //
 //     by key:  key ─▶ row               chunks:  [ 2 5 6 · 9 ] [ 11 12 … ] [ 40 · ]
 //                                                        └ a hole: the row was removed

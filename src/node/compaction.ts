@@ -1,12 +1,15 @@
 // When to take a snapshot, and how much of the log to keep in memory behind it.
 //
 // A snapshot costs as much as the farm is large, so it waits until as many entries have come as would
-// pay for it: at least `snapshotEntries`, and half as many as there are objects. But what came since is applied
-// again at a start, so it waits for no more than `ENTRIES_MAX`, some 3 s of applying; and a node that has little to do
-// takes one earlier, when there is a fiftieth. Each node waits for a little more than the one before it: nodes
-// that all took theirs at one index would all be slow at once.
-// Behind it the log keeps entries for followers that are a little behind, and for those that are being sent a snapshot: if the
-// log were cut past the snapshot under way, its receiver would need another one as soon as it was done.
+// pay for it: at least `snapshotEntries`, and half as many as there are objects. But what came since is
+// applied again at a start, so it waits for no more than `ENTRIES_MAX`, some 3 s of applying; and a node
+// that has little to do takes one earlier, when there is a fiftieth. Each node waits for a little more
+// than the one before it, the last of five for nearly twice as much: nodes that all took theirs at one
+// index would all be slow at once.
+//
+// Behind it the log keeps entries for followers that are a little behind, and for those that are being
+// sent a snapshot: if the log were cut past the snapshot under way, its receiver would need another one
+// as soon as it was done.
 
 import { assert } from "../base/assert.ts";
 import type { NodeId } from "../base/brand.ts";
@@ -29,7 +32,7 @@ const SHARE = 1 / 2;
 const QUIET_SHARE = 1 / 50;
 /** For a large farm: between two snapshots, whatever it holds. */
 const ENTRIES_MAX = 125_000;
-/** The node ids that follow each other wait differently long, up to nearly twice as long as the first. */
+/** So many node ids in a row wait differently long. */
 const SHIFTS = 5;
 /** It is quiet when no more entries than QUIET_ENTRIES came within QUIET_TICKS. */
 const QUIET_TICKS = 20;
