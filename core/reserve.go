@@ -13,7 +13,7 @@ import (
 
 const (
 	// reserveStep is enough for the entries of a large farm. What lies idle costs nothing until it is written to.
-	reserveStep = 256 << 20
+	reserveStep = 512 << 20
 	// reserveTicks is how often it is looked for.
 	reserveTicks = 8
 )
