@@ -16,11 +16,18 @@ export class Nodes {
   readonly #folder: string;
   readonly #peers: readonly string[];
   readonly #nodeArgs: readonly string[];
+  readonly #program: string;
 
   /** Starts them. Six ports; `nodeArgs` stand before the program, for Node.js itself. */
-  constructor(folder: string, ports: readonly number[], nodeArgs: readonly string[] = []) {
+  constructor(
+    folder: string,
+    ports: readonly number[],
+    nodeArgs: readonly string[] = [],
+    program: string = MAIN,
+  ) {
     this.#folder = folder;
     this.#nodeArgs = nodeArgs;
+    this.#program = program;
     this.https = ports.slice(0, 3).map((port) => `${HOST}:${port}`);
     this.#peers = ports.slice(3).map((port) => `${HOST}:${port}`);
     for (const at of NODES) this.start(at);
@@ -28,15 +35,9 @@ export class Nodes {
 
   start(at: number): void {
     const members = this.#peers.map((peer, n) => `${n + 1}=${peer}`).join(",");
-    const args = [...this.#nodeArgs, MAIN, "serve", "--id", `${at + 1}`, "--data", this.data(at)];
-    args.push(
-      "--initial-cluster",
-      members,
-      "--http",
-      this.http(at),
-      "--peer",
-      `${this.#peers[at]}`,
-    );
+    const args = [...this.#nodeArgs, this.#program, "serve", "--id", `${at + 1}`];
+    args.push("--data", this.data(at), "--initial-cluster", members);
+    args.push("--http", this.http(at), "--peer", `${this.#peers[at]}`);
     const log = join(this.#folder, `${at + 1}.log`);
     this.servers[at] = new Server(`raft3d ${at + 1}`, process.execPath, args, log);
   }
