@@ -12,20 +12,21 @@ func TestMemoryIsTakenAheadOfNeedInFewSteps(t *testing.T) {
 		short       bool
 	}{
 		{8 * mib, 4 * mib, true},
-		{264 * mib, 4 * mib, false},
-		{268 * mib, 200 * mib, false},
-		{268 * mib, 202 * mib, true},
+		{264 * mib, 4 * mib, true},
+		{520 * mib, 4 * mib, false},
+		{524 * mib, 392 * mib, false},
+		{524 * mib, 394 * mib, true},
 	} {
 		if isShort(c.total, c.goal) != c.short {
 			t.Errorf("%d MiB of %d are to be used: short is %v", c.goal/mib, c.total/mib, !c.short)
 		}
 	}
-	// Up to a gigabyte that is some steps, where 4 MiB at a time were hundreds.
+	// Up to a gigabyte that is two steps, where 4 MiB at a time were hundreds.
 	steps := 0
 	for total := uint64(0); total < 1024*mib; total += reserveStep {
 		steps++
 	}
-	if steps > 5 {
+	if steps > 2 {
 		t.Errorf("it takes %d steps", steps)
 	}
 }

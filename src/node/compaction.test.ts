@@ -51,8 +51,8 @@ describe("when a snapshot is taken", () => {
 
   test("of a large farm when there are as many as a start can apply again in a few seconds", () => {
     for (const objects of [250_000, 1_000_000]) {
-      expect(at(1).wantsSnapshot(125_000, objects)).toBe(false);
-      expect(at(1).wantsSnapshot(125_001, objects)).toBe(true);
+      expect(at(1).wantsSnapshot(60_000, objects)).toBe(false);
+      expect(at(1).wantsSnapshot(60_001, objects)).toBe(true);
     }
   });
 
@@ -61,7 +61,7 @@ describe("when a snapshot is taken", () => {
       const compaction = at(1, id);
       for (let index = 1; ; index += 1) if (compaction.wantsSnapshot(index, 2000)) return index - 1;
     });
-    expect(due).toEqual([1200, 1400, 1600, 1800, 1000]);
+    expect(due).toEqual([1100, 1200, 1300, 1400, 1000]);
     expect([1, 2, 3].map((id) => at(1, id).wantsSnapshot(101, 0))).toEqual([true, true, true]);
   });
 

@@ -6,20 +6,24 @@
 //   --connections N that write them
 //   --folder DIR    where the data goes; a disk, not memory
 
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { fileURLToPath } from "node:url";
 import { must } from "../../src/base/assert.ts";
+import { SNAPSHOT_FOLDER, parseName } from "../../src/storage/names.ts";
 import { freePorts } from "../system/ports.ts";
 import { dataFolder } from "./disk.ts";
 import { NODES, Nodes } from "./nodes.ts";
 import { machineOf, plant } from "./planted.ts";
 import { until } from "./processes.ts";
-import { drive, hasWrk } from "./wrk.ts";
+import { perSecond } from "./samples.ts";
+import { type Closed, type Load, drive, hasWrk } from "./wrk.ts";
 
 const TURNS = fileURLToPath(new URL("turns.mjs", import.meta.url));
 const SLICE_SECONDS = 20;
 const OPENING_MS = 1500;
-const STARTS = 3;
+const JOBS = "/api/v1/print_jobs";
 
 const { values } = parseArgs({
   options: {
@@ -64,6 +68,15 @@ class Farm extends Nodes {
     return seen.reduce((sum, count) => sum + count, 0);
   }
 
+  /** Entries applied since the newest snapshot of a node. */
+  async behindSnapshot(at: number): Promise<number> {
+    const applied = must((await this.metrics("raft3d_applied_index"))[at], "a node");
+    const taken = readdirSync(join(this.data(at), SNAPSHOT_FOLDER)).flatMap(
+      (name) => parseName(name, ".snap")?.[0] ?? [],
+    );
+    return applied - Math.max(0, ...taken);
+  }
+
   /** How long turns were held since it was asked last. */
   async turns(at: number): Promise<Turns> {
     const lines = (): readonly string[] =>
@@ -104,25 +117,36 @@ async function begin(farm: Farm, jobs: number): Promise<void> {
   await farm.line(`planted ${jobs.toLocaleString("en")}; ready in ${seconds} s`);
 }
 
-async function fill(farm: Farm, jobs: number, planted: number): Promise<void> {
+/** A spool for as many jobs as anybody writes, and what creates one on it. */
+async function jobsOf(farm: Farm): Promise<Load> {
   const printer_id = await farm.create("/api/v1/printers", { company: "Prusa", model: "MK4S" });
   const filament = { type: "PLA", color: "black", total_weight_in_grams: 1e12 };
   const filament_id = await farm.create("/api/v1/filaments", filament);
   const job = { printer_id, filament_id, filepath: "/gcode/%s.gcode", print_weight_in_grams: 1 };
-  const load = { method: "POST", path: "/api/v1/print_jobs", body: JSON.stringify(job) } as const;
+  return { method: "POST", path: JOBS, body: JSON.stringify(job) };
+}
+
+/** Creates through the leader for a while. */
+async function create(farm: Farm, load: Load): Promise<Closed> {
+  const leader = farm.http(await farm.leader());
+  const driven = drive([leader], load, Number(values.connections), SLICE_SECONDS);
+  // The connections are all opened in one turn, which says nothing of what comes after it.
+  await new Promise((go) => setTimeout(go, OPENING_MS));
+  for (const at of NODES) await farm.turns(at);
+  const closed = await driven;
+  const { broken, failed } = closed;
+  if (failed + broken > 0) throw new Error(`${failed} failed, ${broken} broke`);
+  return closed;
+}
+
+async function fill(farm: Farm, load: Load, jobs: number, planted: number): Promise<void> {
   let made = planted;
   const before = await farm.leaderChanges();
   while (made < jobs) {
-    const leader = farm.http(await farm.leader());
-    const driven = drive([leader], load, Number(values.connections), SLICE_SECONDS);
-    // The connections are all opened in one turn, which says nothing of what comes after it.
-    await new Promise((go) => setTimeout(go, OPENING_MS));
-    for (const at of NODES) await farm.turns(at);
-    const one = await driven;
-    if (one.failed + one.broken > 0) throw new Error(`${one.failed} failed, ${one.broken} broke`);
-    made += one.requests;
-    const rate = Math.round(one.requests / (one.us / 1e6)).toLocaleString("en");
-    const p99 = Math.round(one.p99 / 1000);
+    const closed = await create(farm, load);
+    made += closed.requests;
+    const rate = Math.round(perSecond(closed)).toLocaleString("en");
+    const p99 = Math.round(closed.p99 / 1000);
     await farm.line(`${made.toLocaleString("en")} jobs, ${rate}/s, p99 ${p99} ms`);
   }
   say(`changes of the leader meanwhile: ${(await farm.leaderChanges()) - before}`);
@@ -149,21 +173,24 @@ async function main(): Promise<void> {
     await farm.line("started");
     const planted = Number(values.planted);
     if (planted > 0) await begin(farm, planted);
-    await fill(farm, Number(values.jobs), planted);
+    const load = await jobsOf(farm);
+    await fill(farm, load, Number(values.jobs), planted);
     for (const at of NODES) {
       const began = performance.now();
-      const bytes = await list(farm.http(at), "/api/v1/print_jobs");
+      const bytes = await list(farm.http(at), JOBS);
       const seconds = ((performance.now() - began) / 1000).toFixed(1);
       await farm.line(`list: ${Math.round(bytes / 2 ** 20)} MiB in ${seconds} s at node ${at + 1}`);
     }
-    for (let n = 0; n < STARTS; n++) {
-      const at = (await farm.leader()) === 0 ? 1 : 0;
+    // Out of the load, before a quiet moment gives it a snapshot: it has to apply again what has come since its last.
+    for (const at of NODES) {
+      await create(farm, load);
+      const behind = await farm.behindSnapshot(at);
       await farm.server(at).stop("SIGKILL");
       const began = performance.now();
       farm.start(at);
       await farm.ready(at);
       const seconds = ((performance.now() - began) / 1000).toFixed(1);
-      await farm.line(`node ${at + 1} killed; ready after ${seconds} s`);
+      await farm.line(`node ${at + 1} killed, ${behind} entries on; ready ${seconds} s`);
     }
   } finally {
     await farm.stop("SIGKILL");

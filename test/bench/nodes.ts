@@ -17,17 +17,22 @@ export class Nodes {
   readonly #peers: readonly string[];
   readonly #nodeArgs: readonly string[];
   readonly #program: string;
+  readonly #args: readonly string[];
 
-  /** Starts them. Six ports; `nodeArgs` stand before the program, for Node.js itself. */
+  /** Starts them. Six ports; `nodeArgs` stand before the program, for Node.js itself, `args` behind it. */
   constructor(
     folder: string,
     ports: readonly number[],
     nodeArgs: readonly string[] = [],
-    program: string = MAIN,
+    {
+      args = [],
+      program = MAIN,
+    }: { readonly args?: readonly string[]; readonly program?: string } = {},
   ) {
     this.#folder = folder;
     this.#nodeArgs = nodeArgs;
     this.#program = program;
+    this.#args = args;
     this.https = ports.slice(0, 3).map((port) => `${HOST}:${port}`);
     this.#peers = ports.slice(3).map((port) => `${HOST}:${port}`);
     for (const at of NODES) this.start(at);
@@ -37,7 +42,7 @@ export class Nodes {
     const members = this.#peers.map((peer, n) => `${n + 1}=${peer}`).join(",");
     const args = [...this.#nodeArgs, this.#program, "serve", "--id", `${at + 1}`];
     args.push("--data", this.data(at), "--initial-cluster", members);
-    args.push("--http", this.http(at), "--peer", `${this.#peers[at]}`);
+    args.push("--http", this.http(at), "--peer", `${this.#peers[at]}`, ...this.#args);
     const log = join(this.#folder, `${at + 1}.log`);
     this.servers[at] = new Server(`raft3d ${at + 1}`, process.execPath, args, log);
   }

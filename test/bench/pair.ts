@@ -2,7 +2,7 @@
 // about. What a neighbour on the machine takes, it takes from both, so the ratio shows a change that runs one after
 // the other do not. Two clusters of one build differ, too, by what V8 has made of their code: so all is done
 // again with fresh ones, and the ratio of each launch is shown. Without --before: this build beside itself, which
-// shows the noise.
+// shows the noise. No snapshots are taken: an idle node takes its own, and so would in the turn of the other build.
 //   --before DIR     a checkout that has been built
 //   --connections N  may be repeated
 //   --launches N     of fresh clusters
@@ -20,6 +20,7 @@ import { dataFolder } from "./disk.ts";
 import { markdownTable, whole } from "./markdown.ts";
 import { NODES, Nodes } from "./nodes.ts";
 import { perSecond } from "./samples.ts";
+import { freshFolder } from "./systems.ts";
 import { type Load, drive, hasWrk } from "./wrk.ts";
 
 const CREATE: Load = {
@@ -27,7 +28,9 @@ const CREATE: Load = {
   path: "/api/v1/printers",
   body: JSON.stringify({ company: "Prusa", model: "MK4S" }),
 };
-const WARM_UP = { connections: 64, seconds: 10 };
+/** As in rounds.ts. */
+const WARM_UP = { connections: 64, seconds: 15 };
+const NO_SNAPSHOTS = ["--snapshot-entries", "1000000"];
 
 const { values } = parseArgs({
   options: {
@@ -61,8 +64,9 @@ interface Pair {
   readonly after: Figures;
 }
 
-async function start(program: string): Promise<Nodes> {
-  const nodes = new Nodes(dataFolder(values.folder), await freePorts(6), [], program);
+async function start(program: string, folder: string): Promise<Nodes> {
+  const more = { program, args: NO_SNAPSHOTS };
+  const nodes = new Nodes(freshFolder(folder), await freePorts(6), [], more);
   await nodes.leader();
   return nodes;
 }
@@ -85,10 +89,12 @@ async function measure(nodes: Nodes, connections: number, seconds: number): Prom
   };
 }
 
-async function launch(number: number, pairs: Pair[]): Promise<void> {
+async function launch(number: number, folder: string, pairs: Pair[]): Promise<void> {
   const clusters: Nodes[] = [];
   try {
-    for (const program of PROGRAMS) clusters.push(await start(program));
+    for (const [at, program] of PROGRAMS.entries()) {
+      clusters.push(await start(program, join(folder, `${at}`)));
+    }
     for (const nodes of clusters) await measure(nodes, WARM_UP.connections, WARM_UP.seconds);
     for (const connections of values.connections.map(Number)) {
       for (let round = 0; round < Number(values.rounds); round++) {
@@ -149,10 +155,11 @@ function table(pairs: readonly Pair[]): string {
 
 async function main(): Promise<void> {
   if (!hasWrk()) throw new Error("wrk is not installed (Debian: apt-get install wrk)");
+  const folder = dataFolder(values.folder);
   const pairs: Pair[] = [];
   for (let n = 1; n <= Number(values.launches); n++) {
     process.stderr.write(`launch ${n} of ${values.launches}\n`);
-    await launch(n, pairs);
+    await launch(n, folder, pairs);
   }
   process.stdout.write(`${table(pairs)}\n`);
 }

@@ -38,6 +38,18 @@ export function perSecond({ requests, us }: Closed): number {
   return requests / (us / 1e6);
 }
 
+/** In each round that has both. */
+export function ratios<T extends Measured>(
+  of: readonly T[],
+  to: readonly T[],
+  figure: (sample: T) => number,
+): readonly number[] {
+  return of.flatMap((sample) => {
+    const other = to.find(({ round }) => round === sample.round);
+    return other === undefined ? [] : [figure(sample) / figure(other)];
+  });
+}
+
 /**
  * The median of the ratios of the rounds: neighbours on the machine disturb a whole round more often than one
  * measurement in it. Null where a round has one of the two only.
@@ -47,9 +59,6 @@ export function ratio<T extends Measured>(
   to: readonly T[],
   figure: (sample: T) => number,
 ): number | null {
-  const ratios = of.flatMap((sample) => {
-    const other = to.find(({ round }) => round === sample.round);
-    return other === undefined ? [] : [figure(sample) / figure(other)];
-  });
-  return ratios.length === 0 || ratios.length < of.length ? null : median(ratios);
+  const all = ratios(of, to, figure);
+  return all.length === 0 || all.length < of.length ? null : median(all);
 }
