@@ -51,8 +51,8 @@ describe("when a snapshot is taken", () => {
 
   test("of a large farm when there are as many as a start can apply again in a few seconds", () => {
     for (const objects of [250_000, 1_000_000]) {
-      expect(at(1).wantsSnapshot(60_000, objects)).toBe(false);
-      expect(at(1).wantsSnapshot(60_001, objects)).toBe(true);
+      expect(at(1).wantsSnapshot(40_000, objects)).toBe(false);
+      expect(at(1).wantsSnapshot(40_001, objects)).toBe(true);
     }
   });
 
