@@ -105,13 +105,7 @@ export function verdict(samples: readonly Sample[]): string {
     if (all.length === 0) return [target.what, wanted, "", "", "not measured"];
     const value = median(all);
     const byRound = all.map((one) => one.toFixed(2)).join(" ");
-    return [
-      target.what,
-      wanted,
-      value.toFixed(2),
-      byRound,
-      isMet(target, value) ? "yes" : "no",
-    ];
+    return [target.what, wanted, value.toFixed(2), byRound, isMet(target, value) ? "yes" : "no"];
   });
   return markdownTable(["", "target", "reached", "by round", "met"], rows);
 }
