@@ -5,6 +5,7 @@ import { assert } from "../base/assert.ts";
 
 export const WAL_FOLDER = "wal";
 export const SNAPSHOT_FOLDER = "snapshots";
+export const SNAPSHOT_SUFFIX = ".snap";
 export const EVENT_FOLDER = "events";
 export const NODE_FILE = "node.json";
 

@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { fileURLToPath } from "node:url";
 import { must } from "../../src/base/assert.ts";
-import { SNAPSHOT_FOLDER, parseName } from "../../src/storage/names.ts";
+import { SNAPSHOT_FOLDER, SNAPSHOT_SUFFIX, parseName } from "../../src/storage/names.ts";
 import { freePorts } from "../system/ports.ts";
 import { dataFolder } from "./disk.ts";
 import { NODES, Nodes } from "./nodes.ts";
@@ -48,7 +48,7 @@ interface Turns {
 /** Three nodes whose turns are watched. */
 class Farm extends Nodes {
   constructor(folder: string, ports: readonly number[]) {
-    super(folder, ports, ["--import", TURNS]);
+    super(folder, ports, { nodeArgs: ["--import", TURNS] });
   }
 
   async ready(at: number): Promise<void> {
@@ -72,7 +72,7 @@ class Farm extends Nodes {
   async behindSnapshot(at: number): Promise<number> {
     const applied = must((await this.metrics("raft3d_applied_index"))[at], "a node");
     const taken = readdirSync(join(this.data(at), SNAPSHOT_FOLDER)).flatMap(
-      (name) => parseName(name, ".snap")?.[0] ?? [],
+      (name) => parseName(name, SNAPSHOT_SUFFIX)?.[0] ?? [],
     );
     return applied - Math.max(0, ...taken);
   }

@@ -9,6 +9,15 @@ export const HOST = "127.0.0.1";
 /** Of three nodes. Where they are, and not their ids, which begin at 1. */
 export const NODES = [0, 1, 2] as const;
 
+export interface NodesOptions {
+  /** Of Raft3D; this build's by default. */
+  readonly program?: string;
+  /** For Node.js itself. */
+  readonly nodeArgs?: readonly string[];
+  /** For `serve`, beside those that every node needs. */
+  readonly args?: readonly string[];
+}
+
 export class Nodes {
   readonly servers: Server[] = [];
   /** host:port. */
@@ -19,15 +28,11 @@ export class Nodes {
   readonly #program: string;
   readonly #args: readonly string[];
 
-  /** Starts them. Six ports; `nodeArgs` stand before the program, for Node.js itself, `args` behind it. */
+  /** Starts them. Six ports. */
   constructor(
     folder: string,
     ports: readonly number[],
-    nodeArgs: readonly string[] = [],
-    {
-      args = [],
-      program = MAIN,
-    }: { readonly args?: readonly string[]; readonly program?: string } = {},
+    { args = [], nodeArgs = [], program = MAIN }: NodesOptions = {},
   ) {
     this.#folder = folder;
     this.#nodeArgs = nodeArgs;

@@ -65,8 +65,8 @@ interface Pair {
 }
 
 async function start(program: string, folder: string): Promise<Nodes> {
-  const more = { program, args: NO_SNAPSHOTS };
-  const nodes = new Nodes(freshFolder(folder), await freePorts(6), [], more);
+  const options = { program, args: NO_SNAPSHOTS };
+  const nodes = new Nodes(freshFolder(folder), await freePorts(6), options);
   await nodes.leader();
   return nodes;
 }

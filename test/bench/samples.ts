@@ -38,16 +38,17 @@ export function perSecond({ requests, us }: Closed): number {
   return requests / (us / 1e6);
 }
 
-/** In each round that has both. */
+/** In each round; none at all where a round has one of the two only. */
 export function ratios<T extends Measured>(
   of: readonly T[],
   to: readonly T[],
   figure: (sample: T) => number,
 ): readonly number[] {
-  return of.flatMap((sample) => {
+  const all = of.flatMap((sample) => {
     const other = to.find(({ round }) => round === sample.round);
     return other === undefined ? [] : [figure(sample) / figure(other)];
   });
+  return all.length < of.length ? [] : all;
 }
 
 /**
@@ -60,5 +61,5 @@ export function ratio<T extends Measured>(
   figure: (sample: T) => number,
 ): number | null {
   const all = ratios(of, to, figure);
-  return all.length === 0 || all.length < of.length ? null : median(all);
+  return all.length === 0 ? null : median(all);
 }

@@ -89,9 +89,7 @@ export function reached(target: Target, samples: readonly Sample[]): readonly nu
     );
   const figure = ({ closed }: Sample): number =>
     target.figure === "rate" ? perSecond(closed) : closed.p99;
-  const of = at(target.of);
-  const all = ratios(of, at(target.to), figure);
-  return all.length === of.length ? all : [];
+  return ratios(at(target.of), at(target.to), figure);
 }
 
 export function isMet({ bound, figure }: Target, value: number): boolean {

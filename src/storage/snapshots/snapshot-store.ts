@@ -6,14 +6,13 @@ import { assert, toError } from "../../base/assert.ts";
 import { type Disk, DiskError } from "../../env/disk.ts";
 import type { Logger } from "../../env/logger.ts";
 import { ClusterMismatchError, CorruptionError, SnapshotSpaceError } from "../errors.ts";
-import { SNAPSHOT_FOLDER, hex16, parseName } from "../names.ts";
+import { SNAPSHOT_FOLDER, SNAPSHOT_SUFFIX, hex16, parseName } from "../names.ts";
 import type { SnapshotMeta } from "./format.ts";
 import { type SnapshotContent, type SnapshotTaker, scanSnapshot } from "./scan.ts";
 import { SnapshotReader } from "./snapshot-reader.ts";
 import { type SnapshotOffer, SnapshotReceiver, type SnapshotSink } from "./snapshot-receiver.ts";
 import { writeSnapshot } from "./snapshot-writer.ts";
 
-const SUFFIX = ".snap";
 const DAMAGED_SUFFIX = ".damaged";
 
 /** Which snapshot: no two have the same index and term. */
@@ -33,7 +32,7 @@ export interface SnapshotStoreOptions {
 }
 
 export function snapshotPath(id: SnapshotId): string {
-  return `${SNAPSHOT_FOLDER}/${hex16(id.index)}-${hex16(id.term)}${SUFFIX}`;
+  return `${SNAPSHOT_FOLDER}/${hex16(id.index)}-${hex16(id.term)}${SNAPSHOT_SUFFIX}`;
 }
 
 function isSame(a: SnapshotId, b: SnapshotId): boolean {
@@ -67,7 +66,7 @@ export class SnapshotStore {
     const list: SnapshotInfo[] = [];
     for (const name of await disk.list(SNAPSHOT_FOLDER)) {
       const path = `${SNAPSHOT_FOLDER}/${name}`;
-      const [index, term] = parseName(name, SUFFIX) ?? [];
+      const [index, term] = parseName(name, SNAPSHOT_SUFFIX) ?? [];
       const bytes = (await disk.stat(path))?.bytes ?? 0;
       if (index !== undefined && term !== undefined) list.push({ index, term, bytes });
       else if (name.endsWith(".tmp")) await disk.remove(path);
