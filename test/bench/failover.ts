@@ -3,11 +3,13 @@
 // the end everything that was ever acknowledged must be at every node, once.
 //   --kills N
 //   --connections N
+//   --folder DIR    where the data goes; a disk, not memory
 
 import { parseArgs } from "node:util";
 import { median } from "../../src/cli/bench/report.ts";
 import { Load, modelsAt, wrongWith } from "../system/load.ts";
 import { ProcessCluster, type ServerProcess, until } from "../system/process-cluster.ts";
+import { dataFolder } from "./disk.ts";
 
 /** Acknowledged writes between two kills. */
 const WRITES_BETWEEN = 2000;
@@ -16,6 +18,7 @@ const { values } = parseArgs({
   options: {
     kills: { type: "string", default: "20" },
     connections: { type: "string", default: "64" },
+    folder: { type: "string", default: "." },
   },
 });
 
@@ -48,7 +51,7 @@ async function isReady(server: ServerProcess): Promise<boolean> {
 }
 
 async function main(): Promise<number> {
-  const cluster = await ProcessCluster.make(3);
+  const cluster = await ProcessCluster.make(3, [], dataFolder(values.folder));
   try {
     await cluster.start();
     const load = new Load(cluster, "failover", Number(values.connections));

@@ -26,6 +26,8 @@ export interface System {
   get(): Promise<Load>;
   /** Syncs of logs so far, over all nodes; null where nothing is kept. */
   syncs(): Promise<number | null>;
+  /** False: what was measured "through the leader" was not, or not all of it. */
+  isLedAsAtStart(): Promise<boolean>;
   stop(): Promise<void>;
 }
 
@@ -55,13 +57,14 @@ const raft3d: Kind = {
   isStore: true,
   async start(folder) {
     const nodes = new Nodes(folder, await freePorts(6));
-    const order = byLeader(await nodes.leader());
+    const leader = (): Promise<number> => nodes.leader();
     const get = async (): Promise<Load> => {
       const id = await nodes.create(CREATE.path, PRINTER);
       return { method: "GET", path: `${CREATE.path}/${id}`, body: "" };
     };
     const { https, servers } = nodes;
-    return cluster(RAFT3D, servers, https, order, CREATE, get, "raft3d_log_batches_total");
+    const syncs = "raft3d_log_batches_total";
+    return cluster({ name: RAFT3D, servers, https, leader, create: CREATE, get, syncs });
   },
 };
 
@@ -87,20 +90,23 @@ const etcd: Kind = {
       args.push("--log-level", "error");
       return new Server(`etcd ${at + 1}`, "etcd", args, join(folder, `${at + 1}.log`));
     });
-    let leader = -1;
-    await until("a leader", servers, async () => {
-      const url = (http: string): string => `http://${http}/v3/maintenance/status`;
-      const all = await Promise.all(https.map((http) => ask(url(http), {})));
-      const id = all[0]?.["leader"];
-      leader = all.findIndex((one) => {
-        const header = one?.["header"] as { readonly member_id?: string } | undefined;
-        return id !== undefined && header?.member_id === id;
+    const leader = async (): Promise<number> => {
+      let at = -1;
+      await until("a leader", servers, async () => {
+        const url = (http: string): string => `http://${http}/v3/maintenance/status`;
+        const all = await Promise.all(https.map((http) => ask(url(http), {})));
+        const id = all[0]?.["leader"];
+        at = all.findIndex((one) => {
+          const header = one?.["header"] as { readonly member_id?: string } | undefined;
+          return id !== undefined && header?.member_id === id;
+        });
+        return at >= 0 && all.every((one) => one?.["leader"] === id);
       });
-      return leader >= 0 && all.every((one) => one?.["leader"] === id);
-    });
+      return at;
+    };
     const value = base64(JSON.stringify(PRINTER));
     // Twelve digits are base64 of nine bytes: a key of its own for each write.
-    const put: Load = {
+    const create: Load = {
       method: "POST",
       path: "/v3/kv/put",
       body: JSON.stringify({ key: "%s", value }),
@@ -111,7 +117,7 @@ const etcd: Kind = {
       return { method: "POST", path: "/v3/kv/range", body: JSON.stringify({ key }) };
     };
     const syncs = "etcd_disk_wal_fsync_duration_seconds_count";
-    return cluster(ETCD, servers, https, byLeader(leader), put, get, syncs);
+    return cluster({ name: ETCD, servers, https, leader, create, get, syncs });
   },
 };
 
@@ -119,20 +125,22 @@ function base64(text: string): string {
   return Buffer.from(text).toString("base64");
 }
 
-/** The nodes with the leader first. */
-function byLeader(leader: number): readonly number[] {
-  return [leader, ...NODES.filter((at) => at !== leader)];
+interface ClusterParts {
+  readonly name: string;
+  readonly servers: readonly Server[];
+  readonly https: readonly string[];
+  /** Waits until all know the same one. Where it is. */
+  readonly leader: () => Promise<number>;
+  readonly create: Load;
+  readonly get: () => Promise<Load>;
+  /** The metric that counts them. */
+  readonly syncs: string;
 }
 
-function cluster(
-  name: string,
-  servers: readonly Server[],
-  https: readonly string[],
-  order: readonly number[],
-  create: Load,
-  get: () => Promise<Load>,
-  syncMetric: string,
-): System {
+async function cluster(parts: ClusterParts): Promise<System> {
+  const { create, get, https, name, servers } = parts;
+  const leader = await parts.leader();
+  const order = [leader, ...NODES.filter((at) => at !== leader)];
   const addresses = order.flatMap((at) => https[at] ?? []);
   return {
     name,
@@ -144,9 +152,10 @@ function cluster(
       return through === "leader" ? addresses.slice(0, 1) : addresses.slice(1, 2);
     },
     syncs: async () => {
-      const counts = await Promise.all(https.map((http) => metric(http, syncMetric)));
+      const counts = await Promise.all(https.map((http) => metric(http, parts.syncs)));
       return counts.reduce((sum, count) => sum + count, 0);
     },
+    isLedAsAtStart: async () => (await parts.leader()) === leader,
     stop: async () => {
       await Promise.all(servers.map((server) => server.stop()));
     },
@@ -172,6 +181,7 @@ function echo(name: string, args: (address: string) => readonly string[]): Kind 
         get: () => Promise.resolve({ method: "GET", path: "/", body: "" }),
         addresses: () => [address],
         syncs: () => Promise.resolve(null),
+        isLedAsAtStart: () => Promise.resolve(true),
         stop: () => server.stop(),
       };
     },

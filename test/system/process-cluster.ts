@@ -184,10 +184,14 @@ export class ProcessCluster {
   /** The value of --initial-cluster. */
   readonly initial: string;
 
-  /** On loopback, in a temporary folder. */
-  static async make(size: number, args: readonly string[] = []): Promise<ProcessCluster> {
+  /** On loopback, in a new folder within `where`. */
+  static async make(
+    size: number,
+    args: readonly string[] = [],
+    where: string = tmpdir(),
+  ): Promise<ProcessCluster> {
     const ports = await freePorts(size * 2);
-    const folder = mkdtempSync(join(tmpdir(), "raft3d-system-"));
+    const folder = mkdtempSync(join(where, "raft3d-system-"));
     const places = Array.from({ length: size }, (_, i) => ({
       data: join(folder, `node-${i + 1}`),
       http: `127.0.0.1:${ports[i]}`,

@@ -64,6 +64,10 @@ async function runAll(
 ): Promise<readonly Series[]> {
   const folder = temporaryFolder("raft3d-bench-");
   undo.push(() => folder.remove());
+  if (options.local && folder.isInMemory) {
+    session.terminal.err(`${folder.path} is in memory, so syncs cost nothing and rates say little.
+To measure a disk, set TMPDIR to a folder on it.\n`);
+  }
   const origins = options.local
     ? await startCluster(session, options, folder.path, undo)
     : options.endpoint;

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { readTextFile, temporaryFolder } from "./process.ts";
 
 test("a temporary folder is empty, is nobody else's, and goes with all its content", () => {
@@ -15,6 +15,18 @@ test("a temporary folder is empty, is nobody else's, and goes with all its conte
   expect(existsSync(one.path)).toBe(false);
   // Each is also removed when the process exits, unless that was done before.
   expect(process.listenerCount("exit")).toBe(listeners - 2);
+});
+
+test.runIf(existsSync("/dev/shm"))("a temporary folder says whether it is in memory", () => {
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const inFolder = (folder: string): boolean => {
+    vi.stubEnv("TMPDIR", folder);
+    const made = temporaryFolder("raft3d-test-");
+    onTestFinished(() => made.remove());
+    return made.isInMemory;
+  };
+  expect(inFolder("/dev/shm")).toBe(true);
+  expect(inFolder(import.meta.dirname)).toBe(false);
 });
 
 test("a small file is its text, or the reason why there is none", () => {

@@ -6,7 +6,15 @@
 // decides what happens to them.
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { onStopSignal } from "./signals.ts";
@@ -155,17 +163,28 @@ function wrap(child: ChildProcess, throwAway: boolean): Child {
   };
 }
 
+/** What statfs(2) calls a file system in memory on Linux. */
+const TMPFS = 0x01_02_19_94;
+
+export interface TemporaryFolder {
+  readonly path: string;
+  /** Nothing in it is ever on a disk, and a sync costs nothing. */
+  readonly isInMemory: boolean;
+  remove(): void;
+}
+
 /**
  * A folder of its own for this process, gone with all its content when `remove` is called or it
- * exits.
+ * exits. It lies where TMPDIR says, and in /tmp otherwise.
  */
-export function temporaryFolder(prefix: string): { readonly path: string; remove(): void } {
+export function temporaryFolder(prefix: string): TemporaryFolder {
   const path = mkdtempSync(join(tmpdir(), prefix));
   // Retried, because a child that was killed a moment ago may still be writing.
   const remove = (): void => rmSync(path, { recursive: true, force: true, maxRetries: 5 });
   process.once("exit", remove);
   return {
     path,
+    isInMemory: statfsSync(path).type === TMPFS,
     remove: () => {
       process.off("exit", remove);
       remove();
