@@ -6,8 +6,17 @@ import {
   ShortInputError,
   decodeUtf8,
   encodeUtf8,
+  hex32,
   roomFor,
 } from "./bytes.ts";
+
+test("the eight digits of any 32 bits are those of their unsigned number", () => {
+  fc.assert(
+    fc.property(fc.integer(), (bits) => {
+      expect(hex32(bits)).toBe((bits >>> 0).toString(16).padStart(8, "0"));
+    }),
+  );
+});
 
 describe("bytes", () => {
   test("whatever a writer took, a reader gives back, at every capacity", () => {

@@ -13,6 +13,7 @@
 // this stops a forger; it finds bugs and broken memory, with a chance of 2^-64 to miss one.
 
 import { assert } from "../base/assert.ts";
+import { hex32 } from "../base/bytes.ts";
 
 /**
  * 64 bits in two signed 32-bit halves: small integers for the engine, and so never allocated apart.
@@ -89,11 +90,7 @@ export function finalMix(lane: number): number {
 }
 
 export function hashHex(hash: Hash64): string {
-  return laneHex(hash.high) + laneHex(hash.low);
-}
-
-function laneHex(lane: number): string {
-  return (lane >>> 0).toString(16).padStart(8, "0");
+  return hex32(hash.high) + hex32(hash.low);
 }
 
 /** Reads what `hashHex` wrote; null if that is not what it is. */

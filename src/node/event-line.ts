@@ -9,13 +9,10 @@ export function eventLine(applied: AppliedEvent): {
   readonly text: string;
 } {
   const { index, term, at, event } = applied.recorded;
-  const text = JSON.stringify({
+  // Only what people have written needs JSON's escapes; the rest is put down as it is, which is faster.
+  const head = `{"index":${index},"term":${term},"time":"${rfc3339(at)}","type":"${event.type}"`;
+  return {
     index,
-    term,
-    time: rfc3339(at),
-    type: event.type,
-    data: event.data,
-    hash: applied.digest,
-  });
-  return { index, text };
+    text: `${head},"data":${JSON.stringify(event.data)},"hash":"${applied.digest}"}`,
+  };
 }

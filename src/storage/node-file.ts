@@ -7,7 +7,7 @@
 
 import { assert } from "../base/assert.ts";
 import { type NodeId, isNodeId } from "../base/brand.ts";
-import { decodeUtf8, encodeUtf8 } from "../base/bytes.ts";
+import { decodeUtf8, encodeUtf8, hex32 } from "../base/bytes.ts";
 import { crc32 } from "../base/hash.ts";
 import { type Disk, readWhole, replaceWhole } from "../env/disk.ts";
 import { type Random, randomHex } from "../env/random.ts";
@@ -127,11 +127,7 @@ function encodeFacts(facts: NodeFileFacts): Uint8Array {
     peers: Object.fromEntries(ids.map((id) => [id, facts.peers.get(id)])),
   };
   const body = JSON.stringify(fields, null, 2).slice(0, -"\n}".length);
-  return encodeUtf8(`${body},\n  "crc": "${crcText(body)}"\n}\n`);
-}
-
-function crcText(body: string): string {
-  return crc32(body).toString(16).padStart(8, "0");
+  return encodeUtf8(`${body},\n  "crc": "${hex32(crc32(body))}"\n}\n`);
 }
 
 function decodeFacts(disk: Disk, bytes: Uint8Array): NodeFileFacts {
@@ -139,7 +135,7 @@ function decodeFacts(disk: Disk, bytes: Uint8Array): NodeFileFacts {
   // Every format keeps the checksum as it is: only what matches it is believed about its format.
   const text = decodeUtf8(bytes);
   const crc = CRC_FIELD.exec(text);
-  if (crc === null || crc[1] !== crcText(text.slice(0, crc.index))) {
+  if (crc === null || crc[1] !== hex32(crc32(text.slice(0, crc.index)))) {
     throw new CorruptionError(disk, NODE_FILE, 0, "the text does not match its checksum");
   }
   const { format } = fields;

@@ -5,7 +5,7 @@
 // a file that lost its end at the end of a line would look whole.
 
 import { assert } from "../../base/assert.ts";
-import { decodeUtf8, encodeUtf8 } from "../../base/bytes.ts";
+import { decodeUtf8, encodeUtf8, hex32 } from "../../base/bytes.ts";
 import { crc32 } from "../../base/hash.ts";
 
 const CRC_BEFORE = ',"crc":"';
@@ -39,15 +39,11 @@ export function sealLine(text: string): string {
   assert(text.endsWith("}"), "an event is a JSON object");
   assert(!text.includes("\n"), "an event is one line");
   const body = text.slice(0, -1);
-  return `${body}${CRC_BEFORE}${crcText(body)}${CRC_AFTER}`;
+  return `${body}${CRC_BEFORE}${hex32(crc32(body))}${CRC_AFTER}`;
 }
 
 export function markerLine(marker: Marker): string {
   return sealLine(`{"through":${marker.through},"lines":${marker.lines}}`);
-}
-
-function crcText(body: string): string {
-  return crc32(body).toString(16).padStart(CRC_DIGITS, "0");
 }
 
 const BEFORE_BYTES = encodeUtf8(CRC_BEFORE);
