@@ -1,9 +1,12 @@
 // What is measured: each started fresh, alone on the machine, with its data on the same disk.
 
-import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { must } from "../../src/base/assert.ts";
 import { MAIN } from "../system/process-cluster.ts";
 import { freePorts } from "../system/ports.ts";
 import { HOST, NODES, Nodes } from "./nodes.ts";
@@ -11,6 +14,7 @@ import { Server, ask, metric, until } from "./processes.ts";
 import type { Load } from "./wrk.ts";
 
 const FASTIFY_ECHO = fileURLToPath(new URL("fastify-echo.mjs", import.meta.url));
+const BARE_REPLICA = fileURLToPath(new URL("bare-replica.mjs", import.meta.url));
 
 /** Where load can go. */
 export type Through = "leader" | "follower" | "all";
@@ -174,23 +178,68 @@ function echo(name: string, args: (address: string) => readonly string[]): Kind 
       const address = `${HOST}:${port}`;
       const server = new Server(name, process.execPath, args(address), join(folder, "echo.log"));
       await until("an answer", [server], async () => (await ask(`http://${address}/`)) !== null);
-      return {
-        name,
-        servers: [server],
-        create: CREATE,
-        get: () => Promise.resolve({ method: "GET", path: "/", body: "" }),
-        addresses: () => [address],
-        syncs: () => Promise.resolve(null),
-        isLedAsAtStart: () => Promise.resolve(true),
-        stop: () => server.stop(),
-      };
+      return echoSystem(name, address, [server]);
     },
   };
+}
+
+/** What answers at one address only, and does not count its syncs. */
+function echoSystem(name: string, address: string, servers: readonly Server[]): System {
+  return {
+    name,
+    servers,
+    create: CREATE,
+    get: () => Promise.resolve({ method: "GET", path: "/", body: "" }),
+    addresses: () => [address],
+    syncs: () => Promise.resolve(null),
+    isLedAsAtStart: () => Promise.resolve(true),
+    stop: async () => {
+      await Promise.all(servers.map((server) => server.stop()));
+    },
+  };
+}
+
+/** Three durable copies and nothing else: what Node.js, its HTTP and three processes cost by themselves. */
+const bareReplication: Kind = {
+  name: "bare replication",
+  missing: () => null,
+  ways: ["leader"],
+  isStore: false,
+  async start(folder) {
+    const [leader, ...followers] = (await freePorts(3)).map((port) => `${HOST}:${port}`);
+    const address = must(leader, "a port");
+    const start = (name: string, args: readonly string[]): Server =>
+      new Server(name, process.execPath, [BARE_REPLICA, ...args], join(folder, `${name}.log`));
+    const servers = followers.map((follower, at) =>
+      start(`follower-${at}`, ["follower", follower, join(folder, `data-${at}`)]),
+    );
+    for (const [at, server] of servers.entries()) {
+      await until("a follower", [server], () => accepts(must(followers[at], "a port")));
+    }
+    servers.unshift(start("leader", ["leader", address, join(folder, "data"), ...followers]));
+    await until("an answer", servers, async () => (await ask(`http://${address}/`)) !== null);
+    return echoSystem(bareReplication.name, address, servers);
+  },
+};
+
+/** Whether somebody listens there. */
+async function accepts(address: string): Promise<boolean> {
+  const [host, port] = address.split(":");
+  const socket = connect({ host: must(host, "a host"), port: Number(port) });
+  try {
+    await once(socket, "connect");
+    return true;
+  } catch {
+    return false; // not up yet: the caller waits on this condition
+  } finally {
+    socket.destroy();
+  }
 }
 
 export const KINDS: readonly Kind[] = [
   raft3d,
   etcd,
+  bareReplication,
   echo(ECHO, (address) => [MAIN, "bench-echo", "--http", address]),
   echo("fastify echo", (address) => [FASTIFY_ECHO, address]),
 ];
