@@ -54,8 +54,9 @@ function plan(): Plan {
 }
 
 function chosen(): readonly Kind[] {
-  return KINDS.filter(({ missing, name }) => {
-    const isChosen = values.only.length === 0 || values.only.some((one) => name.startsWith(one));
+  return KINDS.filter(({ isOnRequest = false, missing, name }) => {
+    const isChosen =
+      values.only.length === 0 ? !isOnRequest : values.only.some((one) => name.startsWith(one));
     const why = isChosen ? missing() : null;
     if (why !== null) say(`${name} is left out: ${why}`);
     return isChosen && why === null;

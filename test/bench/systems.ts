@@ -14,7 +14,7 @@ import { Server, ask, metric, until } from "./processes.ts";
 import type { Load } from "./wrk.ts";
 
 const FASTIFY_ECHO = fileURLToPath(new URL("fastify-echo.mjs", import.meta.url));
-const BARE_REPLICA = fileURLToPath(new URL("bare-replica.mjs", import.meta.url));
+const BARE_REPLICA = fileURLToPath(new URL("bare-replica.ts", import.meta.url));
 
 /** Where load can go. */
 export type Through = "leader" | "follower" | "all";
@@ -43,6 +43,8 @@ export interface Kind {
   readonly ways: readonly Through[];
   /** Keeps what it is sent: measured at a fixed rate too. */
   readonly isStore: boolean;
+  /** Measured only if it is asked for by name. */
+  readonly isOnRequest?: boolean;
   start(folder: string): Promise<System>;
 }
 
@@ -184,12 +186,12 @@ function echo(name: string, args: (address: string) => readonly string[]): Kind 
 }
 
 /** What answers at one address only, and does not count its syncs. */
-function echoSystem(name: string, address: string, servers: readonly Server[]): System {
+function echoSystem(name: string, address: string, servers: readonly Server[], path = "/"): System {
   return {
     name,
     servers,
     create: CREATE,
-    get: () => Promise.resolve({ method: "GET", path: "/", body: "" }),
+    get: () => Promise.resolve({ method: "GET", path, body: "" }),
     addresses: () => [address],
     syncs: () => Promise.resolve(null),
     isLedAsAtStart: () => Promise.resolve(true),
@@ -199,28 +201,34 @@ function echoSystem(name: string, address: string, servers: readonly Server[]): 
   };
 }
 
-/** Three durable copies and nothing else: what Node.js, its HTTP and three processes cost by themselves. */
-const bareReplication: Kind = {
-  name: "bare replication",
-  missing: () => null,
-  ways: ["leader"],
-  isStore: false,
-  async start(folder) {
-    const [leader, ...followers] = (await freePorts(3)).map((port) => `${HOST}:${port}`);
-    const address = must(leader, "a port");
-    const start = (name: string, args: readonly string[]): Server =>
-      new Server(name, process.execPath, [BARE_REPLICA, ...args], join(folder, `${name}.log`));
-    const servers = followers.map((follower, at) =>
-      start(`follower-${at}`, ["follower", follower, join(folder, `data-${at}`)]),
-    );
-    for (const [at, server] of servers.entries()) {
-      await until("a follower", [server], () => accepts(must(followers[at], "a port")));
-    }
-    servers.unshift(start("leader", ["leader", address, join(folder, "data"), ...followers]));
-    await until("an answer", servers, async () => (await ask(`http://${address}/`)) !== null);
-    return echoSystem(bareReplication.name, address, servers);
-  },
-};
+/** Three durable copies behind what `kind` of bare-replica.ts says: steps between a bare server and Raft3D. */
+function copies(name: string, kind: string, isOnRequest: boolean): Kind {
+  return {
+    name,
+    missing: () => null,
+    ways: ["leader"],
+    isStore: false,
+    isOnRequest,
+    async start(folder) {
+      const [leader, ...followers] = (await freePorts(3)).map((port) => `${HOST}:${port}`);
+      const address = must(leader, "a port");
+      const start = (role: string, args: readonly string[]): Server => {
+        const program = ["--import", "tsx", BARE_REPLICA, ...args];
+        return new Server(role, process.execPath, program, join(folder, `${role}.log`));
+      };
+      const servers = followers.map((follower, at) =>
+        start(`follower-${at}`, ["follower", follower, join(folder, `data-${at}`)]),
+      );
+      for (const [at, server] of servers.entries()) {
+        await until("a follower", [server], () => accepts(must(followers[at], "a port")));
+      }
+      const data = join(folder, "data");
+      servers.unshift(start("leader", ["leader", kind, address, data, ...followers]));
+      await until("an answer", servers, () => accepts(address));
+      return echoSystem(name, address, servers, "/livez");
+    },
+  };
+}
 
 /** Whether somebody listens there. */
 async function accepts(address: string): Promise<boolean> {
@@ -239,7 +247,9 @@ async function accepts(address: string): Promise<boolean> {
 export const KINDS: readonly Kind[] = [
   raft3d,
   etcd,
-  bareReplication,
+  copies("bare replication", "node:http", false),
+  copies("bare replication, Raft3D's HTTP", "http", true),
+  copies("bare replication, Raft3D's HTTP and state machine", "fsm", true),
   echo(ECHO, (address) => [MAIN, "bench-echo", "--http", address]),
   echo("fastify echo", (address) => [FASTIFY_ECHO, address]),
 ];
