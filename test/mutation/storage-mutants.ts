@@ -464,9 +464,9 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "src/storage/node-file.ts",
-        find: "if (crc === null || crc[1] !== crcText(text.slice(0, crc.index))) {",
+        find: "if (crc === null || crc[1] !== hex32(crc32(text.slice(0, crc.index)))) {",
         replace:
-          "if (crc === null || crc[1]?.length !== crcText(text.slice(0, crc.index)).length) {",
+          "if (crc === null || crc[1]?.length !== hex32(crc32(text.slice(0, crc.index))).length) {",
       },
     ],
     units: ["src/storage/node-file.test.ts"],
