@@ -6,9 +6,9 @@
 // where … is HOST:PORT FILE FOLLOWER FOLLOWER. What is missing towards Raft3D then: Raft, the log and what makes it
 // sound, frames between nodes, and everything at the followers.
 
-import * as http from "node:http";
 import { must } from "../../src/base/assert.ts";
 import { nodeClock } from "../../src/env/node/clock.ts";
+import { echoServer } from "../../src/env/node/echo-server.ts";
 import { nodeLogger } from "../../src/env/node/logger.ts";
 import { splitAddress } from "../../src/env/node/network.ts";
 import { COMMAND_VERSION, type Command } from "../../src/fsm/command.ts";
@@ -20,32 +20,6 @@ import { eventLine } from "../../src/node/event-line.ts";
 import { Copies, follow } from "./copies.ts";
 
 const TERM = 3;
-const CONSTANT = JSON.stringify({ id: 1, company: "Creality", model: "Ender 3 V2" });
-
-function answer(response: http.ServerResponse, status: number, text: string): void {
-  response.writeHead(status, {
-    "Content-Type": "application/json",
-    "Content-Length": Buffer.byteLength(text),
-  });
-  response.end(text);
-}
-
-function serveBare(address: string, copies: Copies): void {
-  let id = 0;
-  const server = http.createServer((request, response) => {
-    if (request.method === "GET") return answer(response, 200, CONSTANT);
-    let body = "";
-    request.setEncoding("utf8");
-    request.on("data", (chunk: string) => (body += chunk));
-    request.on("end", () => {
-      id += 1;
-      const text = JSON.stringify({ id, ...(JSON.parse(body) as object) });
-      copies.add(Buffer.from(`${text}\n`), () => answer(response, 201, text));
-    });
-  });
-  server.listen(splitAddress(address));
-}
-
 /** A node whose log is the copies: applied when two of the three have it. */
 class CopyingNode extends FakeNode {
   readonly #copies: Copies;
@@ -114,7 +88,12 @@ async function main(): Promise<void> {
   const [kind, address, path, ...followers] = args;
   const copies = new Copies(must(path, "a file"), followers.map(splitAddress));
   const http = must(address, "an address");
-  if (kind === "node:http") return serveBare(http, copies);
+  if (kind === "node:http") {
+    echoServer((text, done) => copies.add(Buffer.from(`${text}\n`), done)).listen(
+      splitAddress(http),
+    );
+    return;
+  }
   const node = new CopyingNode(copies, kind === "fsm");
   const env = { clock: nodeClock, logger: nodeLogger("error", {}) };
   await createServer(node, env).listen(http);

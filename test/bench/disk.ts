@@ -1,19 +1,11 @@
 // The disk that a benchmark writes to: a folder on it that goes with the benchmark, and how fast it is at what a
 // write waits for, small writes, each durable before the next.
 
-import {
-  constants,
-  closeSync,
-  mkdtempSync,
-  openSync,
-  rmSync,
-  statfsSync,
-  writeSync,
-} from "node:fs";
+import { constants, closeSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { isInMemory } from "../../src/env/node/process.ts";
 
 const BLOCK = Buffer.alloc(4096, 0x5a);
-const TMPFS = 0x01_02_19_94;
 
 /** Writes of 4 KiB a second, opened O_DSYNC, one behind the other over a file that is there already. */
 export function syncsPerSecond(folder: string, seconds: number): number {
@@ -38,8 +30,7 @@ export function syncsPerSecond(folder: string, seconds: number): number {
 /** A new folder, which is removed when this process ends, by itself or by a signal. */
 export function dataFolder(where: string): string {
   const base = resolve(where);
-  // In memory every sync would be free.
-  if (statfsSync(base).type === TMPFS) {
+  if (isInMemory(base)) {
     throw new Error(`${base} is in memory: --folder must name one on a disk`);
   }
   const folder = mkdtempSync(join(base, "bench-data-"));

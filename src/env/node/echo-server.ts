@@ -17,21 +17,28 @@ function answer(response: http.ServerResponse, status: number, text: string): vo
   response.end(text);
 }
 
-/** Serves until a signal; resolves with the exit code. */
-export function serveEcho(address: string): Promise<number> {
-  const server = http.createServer((request, response) => {
+/** Each text is sent back when `keep` has called back. */
+export function echoServer(keep: (text: string, done: () => void) => void): http.Server {
+  return http.createServer((request, response) => {
     if (request.method === "GET") return answer(response, 200, CONSTANT);
     let body = "";
     request.setEncoding("utf8");
     request.on("data", (chunk: string) => (body += chunk));
     request.on("end", () => {
+      let text: string;
       try {
-        answer(response, 201, JSON.stringify(JSON.parse(body)));
+        text = JSON.stringify(JSON.parse(body));
       } catch {
-        answer(response, 400, JSON.stringify({ code: "malformed_json" }));
+        return answer(response, 400, JSON.stringify({ code: "malformed_json" }));
       }
+      keep(text, () => answer(response, 201, text));
     });
   });
+}
+
+/** Serves until a signal; resolves with the exit code. */
+export function serveEcho(address: string): Promise<number> {
+  const server = echoServer((_, done) => done());
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.listen(splitAddress(address));

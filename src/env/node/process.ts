@@ -166,9 +166,13 @@ function wrap(child: ChildProcess, throwAway: boolean): Child {
 /** What statfs(2) calls a file system in memory on Linux. */
 const TMPFS = 0x01_02_19_94;
 
+/** Whether nothing in this folder is ever on a disk, so that a sync costs nothing. */
+export function isInMemory(path: string): boolean {
+  return statfsSync(path).type === TMPFS;
+}
+
 export interface TemporaryFolder {
   readonly path: string;
-  /** Nothing in it is ever on a disk, and a sync costs nothing. */
   readonly isInMemory: boolean;
   remove(): void;
 }
@@ -184,7 +188,7 @@ export function temporaryFolder(prefix: string): TemporaryFolder {
   process.once("exit", remove);
   return {
     path,
-    isInMemory: statfsSync(path).type === TMPFS,
+    isInMemory: isInMemory(path),
     remove: () => {
       process.off("exit", remove);
       remove();
