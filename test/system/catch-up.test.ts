@@ -11,13 +11,15 @@ let leader: ServerProcess;
 let away: ServerProcess;
 
 beforeAll(async () => {
-  cluster = await ProcessCluster.make(3, ["--snapshot-entries", "150", "--trailing-entries", "20"]);
+  const entries = ["--snapshot-entries", `${SNAPSHOT_ENTRIES}`, "--trailing-entries", "20"];
+  cluster = await ProcessCluster.make(3, entries);
   leader = await cluster.start();
   away = cluster.servers.find((server) => server !== leader)!;
   expect((await leader.post("/api/v1/printers", OTHER)).status).toBe(201);
 });
 afterAll(() => cluster.dispose());
 
+const SNAPSHOT_ENTRIES = 150;
 const SNAPSHOTS_TAKEN = "raft3d_snapshots_taken_total";
 const SNAPSHOTS_INSTALLED = "raft3d_snapshots_installed_total";
 
@@ -33,6 +35,17 @@ async function logMovesOn(): Promise<void> {
     );
     for (const { status } of await Promise.all(changes)) expect(status).toBe(200);
     return (await metric(leader, SNAPSHOTS_TAKEN)) >= taken + 2;
+  });
+}
+
+/** Waits until the leader is taking no snapshot, and has no reason to take another. */
+async function noSnapshotUnderWay(): Promise<void> {
+  await until("the leader's newest snapshot has what there is", async () => {
+    const taken = leader.log
+      .split("\n")
+      .findLast((line) => line.includes('"msg":"snapshot taken"'));
+    const { index } = JSON.parse(taken!) as { readonly index: number };
+    return (await leader.status())!.applied_index - index < SNAPSHOT_ENTRIES;
   });
 }
 
@@ -177,6 +190,7 @@ describe("a leader whose snapshot is spoilt on the disk", () => {
     away = cluster.servers.find((server) => server !== leader)!;
     await away.stop("SIGKILL");
     await logMovesOn();
+    await noSnapshotUnderWay(); // else a sound one would follow those that are spoilt here
     for (const name of snapshotsOf(leader)) flipMiddle(join(leader.data, "snapshots", name));
     away.start();
     // Nobody writes: nothing but the lost file itself makes the leader take another one.
