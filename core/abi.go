@@ -98,7 +98,6 @@ func coreInput(length uint32) {
 
 //go:wasmexport core_open
 func coreOpen(length uint32) int32 {
-	reserveMemory()
 	handle := uint32(len(groups))
 	g, err := Open(input[:length], logger(handle))
 	if err != nil {
@@ -117,7 +116,6 @@ func coreLoad(handle, length uint32) int32 {
 	if err := g.Load(input[:length]); err != nil {
 		return fail(err)
 	}
-	reserveMemory()
 	return 0
 }
 
@@ -147,9 +145,6 @@ func coreClose(handle uint32) int32 {
 func coreTick(handle uint32) int32 {
 	return call(handle, func(g *Group) int32 {
 		g.Tick()
-		if g.ticks%reserveTicks == 0 {
-			reserveMemory()
-		}
 		return 0
 	})
 }

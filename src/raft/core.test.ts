@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import type { Clock } from "../env/clock.ts";
 import type { Logger } from "../env/logger.ts";
 import type { Random } from "../env/random.ts";
-import { Core, type Group } from "./core.ts";
+import { Core, type CoreHost, type Group } from "./core.ts";
 import { MSG_SNAP } from "./messages.ts";
 import { foundedConfig, votersOnly } from "./testing/group-config.ts";
 import { CoreTrap } from "./trap.ts";
@@ -37,19 +37,19 @@ function collect(lines: string[]): Logger {
   const logger: Logger = {
     debug: (_message, fields) => void lines.push(String(fields?.["raft"])),
     info: () => undefined,
-    warn: () => undefined,
+    warn: (message) => void lines.push(message),
     error: (_message, fields) => void lines.push(String(fields?.["raft"])),
     child: () => logger,
   };
   return logger;
 }
 
+function hostOf(seed: number, lines: string[]): CoreHost {
+  return { clock: stillClock, random: seededRandom(seed), logger: collect(lines) };
+}
+
 async function makeCore(seed: number, lines: string[] = []): Promise<Core> {
-  return Core.instantiate(module, {
-    clock: stillClock,
-    random: seededRandom(seed),
-    logger: collect(lines),
-  });
+  return Core.instantiate(module, hostOf(seed, lines));
 }
 
 /** Runs the groups' exchange to its end; whatever is written is durable at once. */
@@ -189,8 +189,8 @@ describe("the consensus core in WebAssembly", () => {
     expect(ready).toEqual(before);
   });
 
-  test("large arguments move the memory, and every answer is still whole", async () => {
-    const core = await makeCore(1);
+  test("where no memory was set aside, large arguments move it, and every answer is still whole", async () => {
+    const core = await Core.instantiate(module, hostOf(1, []), 0);
     const group = core.open(foundedConfig(1, votersOnly(1)));
     group.start();
     group.campaign();
@@ -210,5 +210,28 @@ describe("the consensus core in WebAssembly", () => {
     expect(got.length).toBe(commands.length);
     const whole = got.every((data, i) => Buffer.compare(data, commands[i]!) === 0);
     expect(whole).toBe(true);
+  });
+
+  // Growing costs the node a collection of all of its garbage, each time.
+  test("its memory does not grow under work, however much of it becomes garbage", async () => {
+    const core = await makeCore(1);
+    const before = core.memoryBytes;
+    const group = core.open(foundedConfig(1, votersOnly(1)));
+    group.start();
+    group.campaign();
+    const commands = Array.from({ length: 200 }, () => new Uint8Array(10_000));
+    for (let round = 0; round < 20; round++) {
+      settle([group]);
+      group.propose(commands);
+    }
+    expect(core.memoryBytes).toBe(before);
+  });
+
+  test("a system that promises less memory is asked for half as much, again and again", async () => {
+    const lines: string[] = [];
+    const core = await Core.instantiate(module, hostOf(1, lines), 2 ** 34);
+    expect(core.memoryBytes).toBeGreaterThan(2 ** 26);
+    expect(core.memoryBytes).toBeLessThan(2 ** 32);
+    expect(lines.length).toBeGreaterThan(1);
   });
 });

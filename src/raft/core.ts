@@ -25,6 +25,11 @@ import { WasiHost } from "./wasi.ts";
 /** Changes whenever core/abi.go does. */
 const ABI_VERSION = 3;
 
+/** A page of WebAssembly memory. */
+const PAGE_BYTES = 65_536;
+/** For a million entries of a few hundred bytes. What is never written to costs addresses, and no memory. */
+const RESERVED_BYTES = 2 ** 30;
+
 interface CoreExports {
   readonly memory: WebAssembly.Memory;
   readonly _initialize: () => void;
@@ -94,6 +99,26 @@ export interface CoreHost {
   readonly logger: Logger;
 }
 
+/**
+ * Takes the memory that the core will need, before it starts: Go's runtime uses what it finds behind its own data
+ * first (os_wasm.go, osinit) and grows the memory only after that. Each time it grows, V8 counts all of it as gone
+ * and then as new, takes that for pressure by memory outside its heap, and collects garbage in the whole of its own.
+ */
+function reserve(memory: WebAssembly.Memory, bytes: number, logger: Logger): void {
+  for (let wanted = bytes; wanted >= PAGE_BYTES; wanted /= 2) {
+    try {
+      memory.grow(Math.floor(wanted / PAGE_BYTES));
+      return;
+    } catch (thrown) {
+      const fields = { mib: wanted / (1 << 20), reason: toError(thrown).message };
+      logger.warn(
+        "the system does not promise the core so much memory: half of it is tried",
+        fields,
+      );
+    }
+  }
+}
+
 export class Core {
   readonly #exports: CoreExports;
   readonly #wasi: WasiHost;
@@ -106,7 +131,11 @@ export class Core {
   #dead: CoreTrap | null = null;
 
   /** Instantiates a compiled module and checks that it speaks this file's ABI. */
-  static async instantiate(module: WebAssembly.Module, host: CoreHost): Promise<Core> {
+  static async instantiate(
+    module: WebAssembly.Module,
+    host: CoreHost,
+    reservedBytes = RESERVED_BYTES,
+  ): Promise<Core> {
     const wasi = new WasiHost(host.clock, host.random);
     const wanted = WebAssembly.Module.imports(module)
       .filter((entry) => entry.module === "wasi_snapshot_preview1")
@@ -121,6 +150,7 @@ export class Core {
     });
     // The one cast of this boundary: core_abi, called below, vouches for the shape.
     const exports = instance.exports as unknown as CoreExports;
+    reserve(exports.memory, reservedBytes, host.logger);
     wasi.attach(exports.memory);
     const core = new Core(exports, wasi);
     slot.core = core;

@@ -4,6 +4,8 @@
 declare namespace WebAssembly {
   interface Memory {
     readonly buffer: ArrayBuffer;
+    /** By pages of 64 KiB; throws a RangeError where the system does not promise so much. */
+    grow(pages: number): number;
   }
   interface Module {}
   interface Instance {
