@@ -91,7 +91,7 @@ async function measure(nodes: Nodes, connections: number, seconds: number): Prom
 
 async function launch(number: number, folder: string, pairs: Pair[]): Promise<void> {
   const clusters: (Nodes | undefined)[] = [];
-  // The cluster that is started second is some 5 % slower than the first, all its life.
+  // Being first or second may make a difference, too.
   const order = number % 2 === 1 ? [0, 1] : [1, 0];
   try {
     for (const at of order) {
@@ -119,7 +119,7 @@ async function launch(number: number, folder: string, pairs: Pair[]): Promise<vo
       }
     }
   } finally {
-    await Promise.all(clusters.map((nodes) => nodes?.stop("SIGKILL")));
+    await Promise.all(clusters.map(async (nodes) => nodes?.stop("SIGKILL")));
   }
 }
 
