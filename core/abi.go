@@ -145,6 +145,9 @@ func coreClose(handle uint32) int32 {
 func coreTick(handle uint32) int32 {
 	return call(handle, func(g *Group) int32 {
 		g.Tick()
+		if g.ticks%collectTicks == 0 {
+			letCollect()
+		}
 		return 0
 	})
 }

@@ -227,6 +227,31 @@ describe("the consensus core in WebAssembly", () => {
     expect(core.memoryBytes).toBe(before);
   });
 
+  // Go's limiter of collecting stops all of it then, and nobody would look at the limiter again (core/collect.go).
+  test("garbage is collected after the machine stood still in the middle of collecting", async () => {
+    let nowMs = 0;
+    let stands = 0;
+    const monotonicMs = (): number => (nowMs += stands-- > 0 ? 1000 : 0.02);
+    const host = { ...hostOf(1, []), clock: { ...stillClock, monotonicMs } };
+    const core = await Core.instantiate(module, host, 0);
+    const group = core.open(foundedConfig(1, votersOnly(1)));
+    group.start();
+    group.campaign();
+    settle([group]);
+    const commands = Array.from({ length: 4 }, () => new Uint8Array(200));
+    for (let call = 0; call < 25_000; call++) {
+      if (call % 500 === 0) stands = 3;
+      group.propose(commands);
+      if (call % 100 === 0) group.tick();
+      settle([group]);
+      if (call % 1000 < 999) continue;
+      const { commit } = group.status().hardState;
+      group.snapshotted(commit, votersOnly(1));
+      group.compact(commit);
+    }
+    expect(core.memoryBytes).toBeLessThan(80 * 2 ** 20); // 130 MiB were it never collected
+  });
+
   test("a system that promises less memory is asked for half as much, again and again", async () => {
     const lines: string[] = [];
     const core = await Core.instantiate(module, hostOf(1, lines), 2 ** 34);
