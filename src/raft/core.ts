@@ -107,16 +107,15 @@ export interface CoreHost {
 function reserve(memory: WebAssembly.Memory, bytes: number, logger: Logger): void {
   for (let wanted = bytes; wanted >= PAGE_BYTES; wanted /= 2) {
     try {
-      memory.grow(Math.floor(wanted / PAGE_BYTES));
-      return;
+      memory.grow(wanted / PAGE_BYTES);
+      if (wanted === bytes) return;
+      const fields = { mib: wanted / (1 << 20), wanted_mib: bytes / (1 << 20) };
+      return logger.warn("the system gives the core less memory than it asks for", fields);
     } catch (thrown) {
-      const fields = { mib: wanted / (1 << 20), reason: toError(thrown).message };
-      logger.warn(
-        "the system does not promise the core so much memory: half of it is tried",
-        fields,
-      );
+      if (!(thrown instanceof RangeError)) throw thrown;
     }
   }
+  if (bytes > 0) logger.warn("the system gives the core no memory ahead of need", {});
 }
 
 export class Core {
