@@ -15,7 +15,7 @@ import (
 const (
 	// collectTicks is how often it is looked for.
 	collectTicks = 8
-	// collectSlack is by how much the heap may be larger than its goal all the same: the host may yet let assists end it.
+	// collectSlack is by how much the heap may be larger than its goal: less is not worth holding the node for.
 	collectSlack = 8 << 20
 )
 
