@@ -70,6 +70,10 @@ export const MESSAGE_BYTES_MAX = 1 * MIB;
 export const INFLIGHT_MESSAGES_MAX = 256;
 /** Milliseconds that a new commit index waits for entries to leave with. */
 export const COMMIT_WAIT_MS = 5;
+/** Milliseconds that committed entries nobody at a node waits for gather before they are applied together, */
+export const APPLY_WAIT_MS = 20;
+/** and how many of them are enough: some 5 milliseconds of work. */
+export const APPLIED_TOGETHER_MAX = 512;
 export const UNCOMMITTED_BYTES_MAX = 64 * MIB;
 /** Committed entries handed out for applying at once. */
 export const COMMITTED_BYTES_MAX = 1 * MIB;

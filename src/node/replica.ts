@@ -30,6 +30,7 @@ import {
 } from "../raft/messages.ts";
 import type { SubmitResult } from "./api.ts";
 import { Appends } from "./appends.ts";
+import { Backlog } from "./backlog.ts";
 import type { Compaction } from "./compaction.ts";
 import { isCheckpoint } from "./divergence.ts";
 import { type Proposal, Proposals, type Session } from "./proposals.ts";
@@ -88,6 +89,7 @@ export class Replica {
   readonly #proposals: Proposals;
   readonly #reads: Reads;
   readonly #appends = new Appends();
+  readonly #backlog = new Backlog();
   readonly #disconnected = new Set<NodeId>(); // peers whose connection ended and was not made again
   readonly #unreachable = new Set<NodeId>(); // peers that lost a message and have not been heard since
   readonly #incoming = new Map<number, Incoming>(); // received snapshots by index, not yet installed
@@ -154,6 +156,11 @@ export class Replica {
     return this.#hasMore;
   }
 
+  /** True if there is something that only `apply`, or somebody who waits for it, will have applied. */
+  get holdsBack(): boolean {
+    return !this.#backlog.isEmpty;
+  }
+
   status(): GroupStatus {
     return this.#group.status();
   }
@@ -187,6 +194,8 @@ export class Replica {
         return this.#submit(input);
       case "read":
         return this.#read(input.request);
+      case "apply":
+        return this.#applyBacklog();
       case "appended":
         this.#appends.durable(input.ticket);
         return this.#releaseAppends();
@@ -389,7 +398,8 @@ export class Replica {
       this.#effects.push({ kind: "send-snapshot", to, index, term, message: bytes });
     }
     if (ready.append !== null) this.#append(ready.append, ready);
-    if (ready.apply !== null) this.#apply(ready.apply);
+    if (ready.apply !== null) this.#backlog.add(ready.apply);
+    if (this.#isAwaited || this.#backlog.isDue) this.#applyBacklog();
     // A long replay must leave the event loop its turns: the shell steps again.
     this.#hasMore = this.#appliedInStep >= APPLIED_PER_STEP_MAX;
     return !this.#hasMore;
@@ -423,6 +433,8 @@ export class Replica {
 
   #append(work: AppendWork, ready: Ready): void {
     const { ticket, mustSync, snapshot } = work;
+    // The event log is cut at a received snapshot before the snapshot's record is written.
+    if (snapshot !== null) this.#applyBacklog();
     this.#appends.add({ ticket, mustSync, snapshot, atTick: this.#now });
     if (mustSync) {
       this.#effects.push({
@@ -452,6 +464,7 @@ export class Replica {
     const incoming = must(this.#incoming.get(point.index), `snapshot at ${point.index}`);
     assert(incoming.term === point.term, "the snapshot is of another term than raft accepted");
     assert(incoming.machine.appliedIndex === point.index, "the snapshot holds another index");
+    assert(this.#backlog.isEmpty, "entries before the snapshot were not applied");
     const from = this.#machine.appliedIndex;
     assert(point.index > from, "a snapshot would take the state back");
     this.#machine = incoming.machine;
@@ -474,6 +487,16 @@ export class Replica {
   }
 
   // --- Applying
+
+  /** Whether a client of this node waits for what is committed. */
+  get #isAwaited(): boolean {
+    return this.#proposals.size > 0 || this.#reads.size > 0;
+  }
+
+  #applyBacklog(): void {
+    const work = this.#backlog.take();
+    if (work !== null) this.#apply(work);
+  }
 
   #apply(work: ApplyWork): void {
     const events: AppliedEvent[] = [];

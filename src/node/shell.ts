@@ -10,7 +10,7 @@
 
 import { AssertionError, toError, unreachable } from "../base/assert.ts";
 import type { NodeId } from "../base/brand.ts";
-import { ELECTION_TICKS } from "../base/limits.ts";
+import { APPLY_WAIT_MS, ELECTION_TICKS } from "../base/limits.ts";
 import type { Clock, Timer } from "../env/clock.ts";
 import type { Logger } from "../env/logger.ts";
 import type { Command } from "../fsm/command.ts";
@@ -68,6 +68,7 @@ export class Shell {
   #state: "running" | "stopping" | "stopped" = "running";
   #nextRequest = 1;
   #timer: Timer | null = null;
+  #applyTimer: Timer | null = null;
   #lastTickMs = 0;
   #ticks = 0;
   #lastContactMs: number | null = null;
@@ -168,6 +169,14 @@ export class Shell {
       return this.fail(toError(thrown));
     }
     if (this.#replica.hasMore) this.#schedule();
+    if (this.#replica.holdsBack) this.#applySoon();
+  }
+
+  #applySoon(): void {
+    this.#applyTimer ??= this.#options.clock.after(APPLY_WAIT_MS, () => {
+      this.#applyTimer = null;
+      if (this.#replica.holdsBack) this.enqueue({ kind: "apply" });
+    });
   }
 
   // The other nodes first: they write what they are sent while this node writes its own (thesis §10.2.1).
@@ -196,6 +205,7 @@ export class Shell {
     if (this.#state === "stopped") return;
     this.#state = "stopped";
     this.#timer?.cancel();
+    this.#applyTimer?.cancel();
     this.#outbox.stop();
     this.#options.onFatal(asFatal(error));
   }
@@ -401,6 +411,7 @@ export class Shell {
     }
     this.#state = "stopped";
     this.#timer?.cancel();
+    this.#applyTimer?.cancel();
     this.#outbox.stop();
     for (const resolve of this.#writes.values()) resolve({ kind: "outcome-unknown" });
     for (const resolve of this.#reads.values()) {

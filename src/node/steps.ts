@@ -23,6 +23,8 @@ export type Input =
       /** Wall clock, milliseconds since 1970 UTC. */
       readonly at: number;
     }
+  /** What is committed was held back for long enough: time to apply it, also if nobody waits for it. */
+  | { readonly kind: "apply" }
   /** A linearizable read. Answered by exactly one `readable` under the same `request`. */
   | { readonly kind: "read"; readonly request: number }
   /** Every append up to this ticket is on the disk. */

@@ -147,6 +147,8 @@ export class Harness {
   /** Called for each message; false loses it. */
   passes: (from: NodeId, to: NodeId, bytes: Uint8Array, brings: SendEffect["brings"]) => boolean =
     () => true;
+  /** While true, nobody says `apply`: what is committed is applied by those alone who have a reason of their own. */
+  holdsBack = false;
   readonly #options: HarnessOptions;
   readonly #ids: readonly NodeId[];
   #starts = 0;
@@ -226,6 +228,10 @@ export class Harness {
           this.host(to).step({ kind: "message", from: host.id, bytes });
         }
         if (this.#carrySnapshots(host)) busy = true;
+        if (!this.holdsBack && host.replica.holdsBack) {
+          host.step({ kind: "apply" });
+          busy = true;
+        }
       }
     }
   }

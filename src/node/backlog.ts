@@ -1,0 +1,38 @@
+// Committed entries that this replica has not applied yet. The code that applies an entry is dear when it has not
+// run for a moment (docs/benchmarks.md, "What the limit is"), and at a node whose own clients wait for nothing it
+// would run after each commit, for a few entries. There they gather for a moment and are applied together. Raft
+// asks for nothing else: an entry is applied after it is committed, at any time (thesis §3.5).
+
+import { APPLIED_TOGETHER_MAX } from "../base/limits.ts";
+import { type ApplyWork, ENTRY_NORMAL, type Entry } from "../raft/messages.ts";
+
+export class Backlog {
+  #entries: readonly Entry[] = [];
+  #ticket = 0;
+  #changesMembers = false;
+
+  /** Work of the core, in the order in which it was handed out. */
+  add(work: ApplyWork): void {
+    this.#entries = this.isEmpty ? work.entries : [...this.#entries, ...work.entries];
+    this.#ticket = work.ticket;
+    this.#changesMembers ||= work.entries.some(({ type }) => type !== ENTRY_NORMAL);
+  }
+
+  get isEmpty(): boolean {
+    return this.#entries.length === 0;
+  }
+
+  /** Whether it is enough for once, or holds what is never put off: a change of the members. */
+  get isDue(): boolean {
+    return this.#changesMembers || this.#entries.length >= APPLIED_TOGETHER_MAX;
+  }
+
+  /** Takes all of it out, as one piece of work; null if there is none. */
+  take(): ApplyWork | null {
+    if (this.isEmpty) return null;
+    const work = { ticket: this.#ticket, entries: this.#entries };
+    this.#entries = [];
+    this.#changesMembers = false;
+    return work;
+  }
+}
