@@ -3,8 +3,10 @@
 //   leader http …       Raft3D's own HTTP, with an answer that is always the same
 //   leader fsm …        Raft3D's own HTTP and state machine, with the line of the event
 //   follower HOST:PORT FILE
-// where … is HOST:PORT FILE FOLLOWER FOLLOWER. What is missing towards Raft3D then: Raft, the log and what makes it
-// sound, frames between nodes, and everything at the followers.
+// where … is HOST:PORT FILE FOLLOWER FOLLOWER; and the last of these with etcd's raft in between (core-copies.ts):
+//   raft ID HOST:PORT FILE PEER PEER PEER
+// What is missing towards Raft3D then: a log that can be read back and what makes it sound, frames between nodes, state
+// and events at the followers, the event log, proposals that are repeated and applied once, snapshots, time.
 
 import { must } from "../../src/base/assert.ts";
 import { nodeClock } from "../../src/env/node/clock.ts";
@@ -18,17 +20,18 @@ import { FakeNode } from "../../src/http/testing/fake-node.ts";
 import type { SubmitResult } from "../../src/node/api.ts";
 import { eventLine } from "../../src/node/event-line.ts";
 import { Copies, follow } from "./copies.ts";
+import { CoreCopies } from "./core-copies.ts";
 
 const TERM = 3;
 /** A node whose log is the copies: applied when two of the three have it. */
 class CopyingNode extends FakeNode {
-  readonly #copies: Copies;
+  readonly #copies: Pick<Copies, "add">;
   readonly #applies: boolean;
   #commands = 0;
   /** Of the event log, were there one. */
   lastLine = "";
 
-  constructor(copies: Copies, applies: boolean) {
+  constructor(copies: Pick<Copies, "add">, applies: boolean) {
     super();
     this.#copies = copies;
     this.#applies = applies;
@@ -47,11 +50,11 @@ class CopyingNode extends FakeNode {
       command,
     });
     return new Promise((resolve) => {
-      this.#copies.add(bytes, () => resolve(this.#applies ? this.#apply(bytes) : SAME));
+      this.#copies.add(bytes, () => resolve(this.#applies ? this.carryOut(bytes) : SAME));
     });
   }
 
-  #apply(bytes: Uint8Array): SubmitResult {
+  carryOut(bytes: Uint8Array): SubmitResult {
     const { machine } = this;
     const applied = machine.apply(machine.appliedIndex + 1, TERM, bytes);
     if (applied.kind !== "replied") throw new Error(`a command was ${applied.kind}`);
@@ -85,6 +88,7 @@ async function main(): Promise<void> {
     const { host, port } = splitAddress(must(address, "an address"));
     return follow(host, port, must(path, "a file"));
   }
+  if (role === "raft") return raft(args);
   const [kind, address, path, ...followers] = args;
   const copies = new Copies(must(path, "a file"), followers.map(splitAddress));
   const http = must(address, "an address");
@@ -94,9 +98,23 @@ async function main(): Promise<void> {
     );
     return;
   }
-  const node = new CopyingNode(copies, kind === "fsm");
+  return serve(new CopyingNode(copies, kind === "fsm"), http);
+}
+
+async function serve(node: CopyingNode, http: string): Promise<void> {
   const env = { clock: nodeClock, logger: nodeLogger("error", {}) };
   await createServer(node, env).listen(http);
+}
+
+/** One of three: 1 leads, and its HTTP is the only one that is asked. */
+async function raft(args: readonly string[]): Promise<void> {
+  const [id, http, file, ...addresses] = args;
+  const copies = await CoreCopies.start({
+    id: Number(id),
+    file: must(file, "a file"),
+    addresses: addresses.map(splitAddress),
+  });
+  return serve(new CopyingNode(copies, true), must(http, "an address"));
 }
 
 await main();

@@ -6,10 +6,10 @@ import { constants, openSync, write, writeSync } from "node:fs";
 import { type Socket, connect, createServer } from "node:net";
 
 const FILE_BYTES = 16 * 1024 * 1024;
-const LENGTH_BYTES = 4;
+export const LENGTH_BYTES = 4;
 
 /** A file that is written over and over, so that no write has to find room first. */
-class CopyFile {
+export class CopyFile {
   readonly #file: number;
   #at = 0;
 
@@ -28,6 +28,13 @@ class CopyFile {
       done();
     });
   }
+}
+
+/** With the length before it. */
+export function joined(parts: readonly Uint8Array[]): Buffer {
+  const bytes = Buffer.concat([Buffer.alloc(LENGTH_BYTES), ...parts]);
+  bytes.writeUInt32LE(bytes.length - LENGTH_BYTES, 0);
+  return bytes;
 }
 
 /** Writes each batch and says so with one byte, in the order in which they come. */
@@ -97,9 +104,7 @@ export class Copies {
     if (this.#isWriting || this.#waiting.length === 0) return;
     const batch = this.#waiting;
     this.#waiting = [];
-    const length = Buffer.alloc(LENGTH_BYTES);
-    const bytes = Buffer.concat([length, ...batch.map((one) => one.bytes)]);
-    bytes.writeUInt32LE(bytes.length - LENGTH_BYTES, 0);
+    const bytes = joined(batch.map((one) => one.bytes));
     this.#open.push(batch);
     for (const socket of this.#followers) socket.write(bytes);
     this.#isWriting = true;

@@ -230,6 +230,28 @@ function copies(name: string, kind: string, isOnRequest: boolean): Kind {
   };
 }
 
+/** The last of these by etcd's raft: the least that the library costs on Node.js, under any driver. */
+function bareRaft(name: string): Kind {
+  return {
+    name,
+    missing: () => null,
+    ways: ["leader"],
+    isStore: false,
+    isOnRequest: true,
+    async start(folder) {
+      const ports = (await freePorts(6)).map((port) => `${HOST}:${port}`);
+      const [https, peers] = [ports.slice(0, 3), ports.slice(3)];
+      const servers = https.map((http, at) => {
+        const args = ["raft", `${at + 1}`, http, join(folder, `data-${at}`), ...peers];
+        const program = ["--import", "tsx", BARE_REPLICA, ...args];
+        return new Server(`raft-${at}`, process.execPath, program, join(folder, `raft-${at}.log`));
+      });
+      for (const http of https) await until("an answer", servers, () => accepts(http));
+      return echoSystem(name, must(https[0], "an address"), servers, "/livez");
+    },
+  };
+}
+
 /** Whether somebody listens there. */
 async function accepts(address: string): Promise<boolean> {
   const [host, port] = address.split(":");
@@ -250,6 +272,7 @@ export const KINDS: readonly Kind[] = [
   copies("bare replication", "node:http", false),
   copies("bare replication, Raft3D's HTTP", "http", true),
   copies("bare replication, Raft3D's HTTP and state machine", "fsm", true),
+  bareRaft("bare raft, Raft3D's HTTP and state machine"),
   echo(ECHO, (address) => [MAIN, "bench-echo", "--http", address]),
   echo("fastify echo", (address) => [FASTIFY_ECHO, address]),
 ];
