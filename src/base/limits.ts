@@ -70,10 +70,12 @@ export const MESSAGE_BYTES_MAX = 1 * MIB;
 export const INFLIGHT_MESSAGES_MAX = 256;
 /** Milliseconds that a new commit index waits for entries to leave with. */
 export const COMMIT_WAIT_MS = 5;
-/** Milliseconds that committed entries nobody at a node waits for gather before they are applied together, */
+/** Milliseconds that committed entries gather where nobody waits for them, before they are applied together. */
 export const APPLY_WAIT_MS = 20;
-/** and how many of them are enough: some 5 milliseconds of work. */
-export const APPLIED_TOGETHER_MAX = 512;
+/** Entries that are applied together at once, however short they have gathered, */
+export const APPLIED_TOGETHER_MAX = 256;
+/** and bytes of them. */
+export const APPLIED_TOGETHER_BYTES_MAX = 256 * KIB;
 export const UNCOMMITTED_BYTES_MAX = 64 * MIB;
 /** Committed entries handed out for applying at once. */
 export const COMMITTED_BYTES_MAX = 1 * MIB;
@@ -171,6 +173,10 @@ assert(HANDSHAKE_BYTES_MAX < FRAME_BYTES_MAX, "a stranger gets less room than a 
 assert(2 * PING_INTERVAL_MS < PONG_TIMEOUT_MS, "one lost turn must not look like a dead peer");
 assert(PONG_TIMEOUT_MS < SILENCE_TIMEOUT_MS, "the dialler, which can dial again, notices first");
 assert(RECONNECT_MAX_MS < RECONNECT_SETTLED_MS, "a flapping connection must keep its backoff");
+assert(
+  APPLIED_TOGETHER_BYTES_MAX <= COMMITTED_BYTES_MAX / 2,
+  "raft must not pause for entries that only gather",
+);
 assert(SEGMENT_BYTES % SECTOR_BYTES === 0, "segments are whole sectors");
 assert(2 * BATCH_BYTES_MAX <= SEGMENT_BYTES, "a segment's first batch must leave room for another");
 assert(SNAPSHOTS_KEPT < MARKS_CARRIED_MAX, "every kept snapshot must stay vouched for");

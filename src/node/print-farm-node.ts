@@ -367,7 +367,7 @@ export class PrintFarmNode implements FarmNode {
       events: eventLog,
       enqueue: (input) => shell.enqueue(input),
       send: (to, outgoing) => transport.sendSnapshot(to, outgoing),
-      appliedIndex: () => replica.machine.appliedIndex,
+      commitIndex: () => replica.status().hardState.commit,
       onFailure: (error) => shell.fail(error),
     });
     return { recovered, eventLog, events, replica, shell, snapshots };

@@ -156,9 +156,14 @@ export class Replica {
     return this.#hasMore;
   }
 
-  /** True if there is something that only `apply`, or somebody who waits for it, will have applied. */
+  /** True if something committed waits for `apply`: at once if `isAwaited`, in a while if not. */
   get holdsBack(): boolean {
     return !this.#backlog.isEmpty;
+  }
+
+  /** Whether a client of this node waits for what is committed. */
+  get isAwaited(): boolean {
+    return this.#proposals.size > 0 || this.#reads.size > 0;
   }
 
   status(): GroupStatus {
@@ -399,7 +404,9 @@ export class Replica {
     }
     if (ready.append !== null) this.#append(ready.append, ready);
     if (ready.apply !== null) this.#backlog.add(ready.apply);
-    if (this.#isAwaited || this.#backlog.isDue) this.#applyBacklog();
+    // What is held back when somebody begins to wait can wait for the answer: what was asked goes out first.
+    const isAnswer = ready.apply !== null || ready.readStates.length > 0;
+    if (this.#backlog.isDue || (isAnswer && this.isAwaited)) this.#applyBacklog();
     // A long replay must leave the event loop its turns: the shell steps again.
     this.#hasMore = this.#appliedInStep >= APPLIED_PER_STEP_MAX;
     return !this.#hasMore;
@@ -488,11 +495,6 @@ export class Replica {
 
   // --- Applying
 
-  /** Whether a client of this node waits for what is committed. */
-  get #isAwaited(): boolean {
-    return this.#proposals.size > 0 || this.#reads.size > 0;
-  }
-
   #applyBacklog(): void {
     const work = this.#backlog.take();
     if (work !== null) this.#apply(work);
@@ -500,7 +502,7 @@ export class Replica {
 
   #apply(work: ApplyWork): void {
     const events: AppliedEvent[] = [];
-    let checkpoint: MachineHashes | null = null;
+    const checkpoints: MachineHashes[] = [];
     this.#appliedInStep += work.entries.length;
     for (const entry of work.entries) {
       if (entry.type !== ENTRY_NORMAL) {
@@ -513,11 +515,11 @@ export class Replica {
         events.push({ recorded: applied.event, digest: this.#machine.farm.digest() });
       }
       this.#answer(applied);
-      if (isCheckpoint(entry.index)) checkpoint = this.#machine.hashes();
+      if (isCheckpoint(entry.index)) checkpoints.push(this.#machine.hashes());
     }
     this.#group.applied(work.ticket);
     const through = this.#machine.appliedIndex;
-    this.#effects.push({ kind: "applied", events, through, checkpoint });
+    this.#effects.push({ kind: "applied", events, through, checkpoints });
     this.#considerSnapshot();
   }
 

@@ -168,11 +168,14 @@ export class Shell {
     } catch (thrown) {
       return this.fail(toError(thrown));
     }
+    if (this.isStopped) return;
     if (this.#replica.hasMore) this.#schedule();
-    if (this.#replica.holdsBack) this.#applySoon();
+    if (this.#replica.holdsBack) this.#applyLater();
   }
 
-  #applySoon(): void {
+  #applyLater(): void {
+    // Whoever waits has asked the other nodes by now, and what is held back is applied until they answer.
+    if (this.#replica.isAwaited) return this.enqueue({ kind: "apply" });
     this.#applyTimer ??= this.#options.clock.after(APPLY_WAIT_MS, () => {
       this.#applyTimer = null;
       if (this.#replica.holdsBack) this.enqueue({ kind: "apply" });
@@ -226,8 +229,10 @@ export class Shell {
       case "applied":
         this.#options.events.append(effect.events, effect.through);
         this.#observe();
-        if (effect.checkpoint === null) return;
-        return this.#heard(this.#divergence.note(effect.checkpoint, this.#clusterSize));
+        for (const checkpoint of effect.checkpoints) {
+          this.#heard(this.#divergence.note(checkpoint, this.#clusterSize));
+        }
+        return;
       case "take-snapshot":
         return void this.#snapshots?.take(effect);
       case "installed":

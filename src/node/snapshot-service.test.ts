@@ -45,7 +45,7 @@ async function openNode(): Promise<Node> {
     events,
     enqueue: (input) => void inputs.push(input),
     send: () => undefined,
-    appliedIndex: () => machine.appliedIndex,
+    commitIndex: () => machine.appliedIndex,
     onFailure,
   });
   const effect = { kind: "take-snapshot", point: POINT, view: machine.view() } as const;

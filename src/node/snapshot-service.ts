@@ -40,7 +40,7 @@ export interface SnapshotServiceOptions {
   /** Tells the replica. */
   readonly enqueue: (input: Input) => void;
   readonly send: (to: NodeId, snapshot: OutgoingSnapshot) => void;
-  readonly appliedIndex: () => number;
+  readonly commitIndex: () => number;
   /** What cannot be gone on from: the node ends. */
   readonly onFailure: (error: Error) => void;
 }
@@ -146,7 +146,7 @@ export class SnapshotService {
 
   /** A peer offers a snapshot: one at a time, and only one that takes this node further. */
   async receive(from: NodeId, offer: SnapshotOffer): Promise<SnapshotSink | null> {
-    if (offer.index <= this.#options.appliedIndex()) {
+    if (offer.index <= this.#options.commitIndex()) {
       // The leader knows less of this node than is true, and would offer for ever: raft answers it. (The
       // late answer to an older term did that, in a soak: seed 16077.)
       this.#options.enqueue({ kind: "message", from, bytes: offer.message });

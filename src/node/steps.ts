@@ -89,8 +89,8 @@ export type Effect =
       readonly kind: "applied";
       readonly events: readonly AppliedEvent[];
       readonly through: number;
-      /** The hashes at the last checkpoint among them, for comparing with other nodes. */
-      readonly checkpoint: MachineHashes | null;
+      /** The hashes at the checkpoints among them, for comparing with other nodes. */
+      readonly checkpoints: readonly MachineHashes[];
     }
   | {
       readonly kind: "take-snapshot";

@@ -249,7 +249,7 @@ export class ProcessCluster {
     return found;
   }
 
-  /** Waits until all running nodes have applied the same and hold the same. */
+  /** Waits until all running nodes have applied all that is committed and hold the same. */
   async settled(): Promise<ClusterStatus> {
     let last: ClusterStatus | null = null;
     await until("the nodes hold the same", async () => {
@@ -259,7 +259,9 @@ export class ProcessCluster {
         status === null
           ? "down"
           : `${status.applied_index} ${status.commit_index} ${status.state_hash}`;
-      return new Set(statuses.map(key)).size === 1 && last !== null && last.leader_id !== null;
+      if (last === null || last.leader_id === null || new Set(statuses.map(key)).size !== 1)
+        return false;
+      return last.applied_index === last.commit_index;
     });
     if (last === null) throw new Error("nobody answers");
     return last;
