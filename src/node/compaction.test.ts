@@ -56,6 +56,24 @@ describe("when a snapshot is taken", () => {
     }
   });
 
+  test("after a rest as long as the last one took, if not twice as many entries come meanwhile", () => {
+    const took = 30;
+    const rested = (ticks: number): Compaction => {
+      const compaction = at(1);
+      const tick = (): boolean => compaction.tick(40_001, 1_000_000);
+      expect(compaction.wantsSnapshot(40_001, 1_000_000)).toBe(true);
+      compaction.began();
+      for (let n = 0; n < took; n++) tick();
+      expect(compaction.taken(40_001)).toBe(true);
+      for (let n = 0; n < ticks; n++) tick();
+      return compaction;
+    };
+    expect(rested(took - 1).wantsSnapshot(80_001, 1_000_000)).toBe(false);
+    expect(rested(took).wantsSnapshot(80_001, 1_000_000)).toBe(true);
+    expect(rested(took - 1).wantsSnapshot(120_000, 1_000_000)).toBe(false);
+    expect(rested(took - 1).wantsSnapshot(120_001, 1_000_000)).toBe(true);
+  });
+
   test("of a large farm at another index by each node, so that they are not all slow at once", () => {
     const due = [1, 2, 3, 4, 5].map((id) => {
       const compaction = at(1, id);

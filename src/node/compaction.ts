@@ -3,7 +3,8 @@
 // A snapshot costs as much as the farm is large, so it waits until as many entries have come as would
 // pay for it: at least `snapshotEntries`, and half as many as there are objects. But what came since is
 // applied again at a start, so it waits for no more than `ENTRIES_MAX`; and a node that has little to do
-// takes one earlier, when there is a fiftieth. Nodes whose ids follow each other wait for different
+// takes one earlier, when there is a fiftieth. After each the node rests for as long as it took, unless twice
+// as many entries come meanwhile: on a large farm under full load one would follow the other. Nodes whose ids follow each other wait for different
 // numbers, up to 1.4 times these: if all took theirs at one index, all would be slow at once.
 //
 // Behind it the log keeps entries for followers that are a little behind, and for those that are being
@@ -31,6 +32,8 @@ const SHARE = 1 / 2;
 const QUIET_SHARE = 1 / 50;
 /** For a large farm: between two snapshots, whatever it holds. 56,000 at most, some 1.5 s of applying. */
 const ENTRIES_MAX = 40_000;
+/** What is due waits for a node that rests after the last snapshot, but not for more than so many times its entries. */
+const REST_ENTRIES = 2;
 /** So many ids in a row wait differently long, each by a tenth more than the one before it. */
 const SHIFTS = 5;
 const SHIFT = 1 / 10;
@@ -47,6 +50,10 @@ export class Compaction {
   /** No snapshot is tried below this applied index: one has just failed. */
   #notBefore = 0;
   #underWay = false;
+  #ticks = 0;
+  #beganAt = 0;
+  /** In ticks: until then the node rests after a snapshot. */
+  #restsUntil = 0;
   /** So many ticks ago this was the applied index. */
   #since = { ticks: 0, index: 0 };
   /** The newest snapshot's file is lost: followers that need one wait for the next. */
@@ -67,7 +74,9 @@ export class Compaction {
   wantsSnapshot(appliedIndex: number, objects: number): boolean {
     if (this.#underWay || appliedIndex < this.#notBefore) return false;
     if (this.#isLost) return true;
-    return this.#isDue(appliedIndex, Math.min(objects * SHARE, ENTRIES_MAX) * this.#delay);
+    const entries = Math.min(objects * SHARE, ENTRIES_MAX) * this.#delay;
+    if (this.#ticks >= this.#restsUntil) return this.#isDue(appliedIndex, entries);
+    return this.#isDue(appliedIndex, REST_ENTRIES * Math.max(entries, this.#snapshotEntries));
   }
 
   /** Whether so many entries have come since the last one, and `snapshotEntries` at least. */
@@ -78,6 +87,7 @@ export class Compaction {
 
   /** One tick of the logical clock; true if it is quiet and a snapshot is worth its while. */
   tick(appliedIndex: number, objects: number): boolean {
+    this.#ticks += 1;
     this.#since.ticks += 1;
     if (this.#since.ticks < QUIET_TICKS) return false;
     const came = appliedIndex - this.#since.index;
@@ -88,6 +98,7 @@ export class Compaction {
 
   began(): void {
     this.#underWay = true;
+    this.#beganAt = this.#ticks;
   }
 
   failed(appliedIndex: number): void {
@@ -103,6 +114,7 @@ export class Compaction {
   /** A local snapshot is durable; false if it is not newer than what is there. */
   taken(index: number): boolean {
     this.#underWay = false;
+    this.#restsUntil = this.#ticks + (this.#ticks - this.#beganAt);
     if (index >= this.#snapshotIndex) this.#isLost = false;
     if (index <= this.#snapshotIndex) return false;
     this.#snapshotIndex = index;

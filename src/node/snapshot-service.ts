@@ -28,6 +28,7 @@ import type {
   SnapshotOffer,
   SnapshotSink,
 } from "../transport/transport.ts";
+import { restsBetweenSlices } from "./slices.ts";
 import type { Effect, Input } from "./steps.ts";
 
 export interface SnapshotServiceOptions {
@@ -86,8 +87,8 @@ export class SnapshotService {
     const began = clock.monotonicMs();
     await events.syncThrough(point.index);
     const meta = { clusterId, ...point, createdMs: clock.wallMs() };
-    const pause = (): Promise<void> => new Promise((go) => clock.defer(go));
-    await store.write(meta, snapshotBlocks(view, SNAPSHOT_BLOCK_BYTES), pause);
+    const rest = restsBetweenSlices(clock);
+    await store.write(meta, snapshotBlocks(view, SNAPSHOT_BLOCK_BYTES), rest);
     await log.append({ hardState: null, mark: { kind: "local", ...point }, entries: null });
     logger.info("snapshot taken", {
       index: point.index,
