@@ -74,6 +74,32 @@ describe("when a snapshot is taken", () => {
     expect(rested(took - 1).wantsSnapshot(120_001, 1_000_000)).toBe(true);
   });
 
+  test("without a rest if it falls quiet, or if the newest one cannot be read any more", () => {
+    for (const why of ["quiet", "lost"] as const) {
+      const compaction = at(1);
+      compaction.began();
+      for (let n = 0; n < 60; n++) compaction.tick(2000, 4000);
+      expect(compaction.taken(2001)).toBe(true);
+      expect(compaction.wantsSnapshot(4001, 4000)).toBe(false);
+      if (why === "lost") {
+        compaction.lost(2001);
+        expect(compaction.wantsSnapshot(2100, 4000)).toBe(true);
+        continue;
+      }
+      const quiet = Array.from({ length: 45 }, () => compaction.tick(2200, 4000));
+      expect(quiet).toContain(true);
+    }
+  });
+
+  test("of a small farm after a rest, too, and after twice the entries that were asked for at the latest", () => {
+    const compaction = at(1);
+    compaction.began();
+    for (let n = 0; n < 5; n++) compaction.tick(100, 0);
+    expect(compaction.taken(101)).toBe(true);
+    expect(compaction.wantsSnapshot(300, 0)).toBe(false);
+    expect(compaction.wantsSnapshot(301, 0)).toBe(true);
+  });
+
   test("of a large farm at another index by each node, so that they are not all slow at once", () => {
     const due = [1, 2, 3, 4, 5].map((id) => {
       const compaction = at(1, id);
@@ -151,6 +177,20 @@ describe("what the log may forget", () => {
     expect(compaction.compactThrough(leaderOf([peer(3, 1000)]))).toBe(400);
     compaction.transferEnded(nodeId(2));
     expect(compaction.compactThrough(leaderOf([peer(3, 1000)]))).toBe(480);
+  });
+
+  test("nothing behind a snapshot on its way when the next one is taken, however far from it that is", () => {
+    const compaction = at(1);
+    for (const index of [1, 2, 3].map((n) => n * 100_000)) {
+      compaction.began();
+      if (index === 200_000) compaction.transferBegan(nodeId(2), 100_000);
+      compaction.taken(index);
+      expect(compaction.compactThrough(leaderOf([peer(3, 400_000)]))).toBe(
+        index === 100_000 ? 99_980 : 100_000,
+      );
+    }
+    compaction.taken(400_000);
+    expect(compaction.compactThrough(leaderOf([peer(3, 400_000)]))).toBe(199_980);
   });
 
   test("nothing at all before the first snapshots are further than what is kept", () => {

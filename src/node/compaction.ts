@@ -4,7 +4,7 @@
 // pay for it: at least `snapshotEntries`, and half as many as there are objects. But what came since is
 // applied again at a start, so it waits for no more than `ENTRIES_MAX`; and a node that has little to do
 // takes one earlier, when there is a fiftieth. After each the node rests for as long as it took, unless twice
-// as many entries come meanwhile: on a large farm under full load one would follow the other. Nodes whose ids follow each other wait for different
+// as many entries come meanwhile, or it falls quiet: on a large farm under full load one would follow the other. Nodes whose ids follow each other wait for different
 // numbers, up to 1.4 times these: if all took theirs at one index, all would be slow at once.
 //
 // Behind it the log keeps entries for followers that are a little behind, and for those that are being
@@ -25,12 +25,14 @@ export interface CompactionOptions {
   readonly snapshotIndex: number;
 }
 
-/** A follower may hold up compaction for as many entries as this many snapshots are apart. */
+/** A follower may hold up compaction for so many times `snapshotEntries`, … */
 const PATIENCE = 4;
+/** … and for as many entries as so many snapshots were apart in the end: whoever is sent one needs those behind it. */
+const SNAPSHOTS_PATIENT = 2;
 /** Entries for each object, between two snapshots: under load, and in quiet times. */
 const SHARE = 1 / 2;
 const QUIET_SHARE = 1 / 50;
-/** For a large farm: between two snapshots, whatever it holds. 56,000 at most, some 1.5 s of applying. */
+/** For a large farm: between two snapshots, whatever it holds. With the shift 56,000, some 1.5 s of applying. */
 const ENTRIES_MAX = 40_000;
 /** What is due waits for a node that rests after the last snapshot, but not for more than so many times its entries. */
 const REST_ENTRIES = 2;
@@ -47,6 +49,8 @@ export class Compaction {
   readonly #delay: number;
   readonly #transfers = new Map<NodeId, number>();
   #snapshotIndex: number;
+  /** Entries between the newest snapshot and the one before it. */
+  #distance = 0;
   /** No snapshot is tried below this applied index: one has just failed. */
   #notBefore = 0;
   #underWay = false;
@@ -117,6 +121,7 @@ export class Compaction {
     this.#restsUntil = this.#ticks + (this.#ticks - this.#beganAt);
     if (index >= this.#snapshotIndex) this.#isLost = false;
     if (index <= this.#snapshotIndex) return false;
+    this.#distance = index - this.#snapshotIndex;
     this.#snapshotIndex = index;
     return true;
   }
@@ -141,7 +146,8 @@ export class Compaction {
     for (const peer of status.progress) {
       if (peer.recentlyActive && peer.match > 0) through = Math.min(through, peer.match);
     }
-    const floor = this.#snapshotIndex - PATIENCE * this.#snapshotEntries - this.#trailingEntries;
+    const patience = Math.max(PATIENCE * this.#snapshotEntries, SNAPSHOTS_PATIENT * this.#distance);
+    const floor = this.#snapshotIndex - patience - this.#trailingEntries;
     return Math.max(through, floor, 0);
   }
 }

@@ -1,7 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { must } from "../base/assert.ts";
+import { SNAPSHOT_BLOCKS_PER_SLICE, SNAPSHOT_BLOCK_BYTES } from "../base/limits.ts";
 import { logIndex, nodeId, term as asTerm } from "../base/brand.ts";
+import type { Clock } from "../env/clock.ts";
+import { COMMAND_VERSION } from "../fsm/command.ts";
+import { encodeEnvelope } from "../fsm/envelope.ts";
 import { Machine } from "../fsm/machine.ts";
+import { createPrinter } from "../fsm/testing/commands.ts";
 import type { SimDisk } from "../sim/disk.ts";
 import { FOUNDERS, encodeEntries, entriesFrom, storageWorld } from "../sim/storage-world.ts";
 import { EventLog } from "../storage/events/event-log.ts";
@@ -17,13 +22,26 @@ interface Node {
   readonly disk: SimDisk;
   readonly log: Log;
   readonly inputs: readonly Input[];
+  /** In milliseconds. */
+  readonly rests: readonly number[];
   readonly take: () => Promise<void>;
   readonly service: SnapshotService;
 }
 
 /** A node's storage with six entries in its log, an event in memory, and the state they lead to. */
-async function openNode(): Promise<Node> {
-  const { clock, disk, logger, options } = storageWorld(1);
+async function openNode(printers = 0): Promise<Node> {
+  const { clock: still, disk, logger, options } = storageWorld(1);
+  const rests: number[] = [];
+  const clock: Clock = {
+    monotonicMs: () => still.monotonicMs(),
+    wallMs: () => still.wallMs(),
+    defer: (run) => still.defer(run),
+    after: (delayMs, run) => {
+      rests.push(delayMs);
+      setImmediate(run);
+      return { cancel: () => undefined };
+    },
+  };
   await createStorage({ ...options, founding: { ...POINT, index: 1 } });
   const { log, snapshots: store } = await recover(options);
   const entries = encodeEntries(entriesFrom(2, 1, ["a", "b", "c", "d", "e"]));
@@ -48,8 +66,22 @@ async function openNode(): Promise<Node> {
     commitIndex: () => machine.appliedIndex,
     onFailure,
   });
-  const effect = { kind: "take-snapshot", point: POINT, view: machine.view() } as const;
-  return { disk, log, inputs, take: () => service.take(effect), service };
+  const { index, term } = POINT;
+  const view = { ...(printers === 0 ? machine : crowded(printers)).view(), index, term };
+  const effect = { kind: "take-snapshot", point: POINT, view } as const;
+  return { disk, log, inputs, rests, take: () => service.take(effect), service };
+}
+
+/** A state that takes more than one slice. */
+function crowded(printers: number): Machine {
+  const machine = Machine.empty();
+  machine.applyEmpty(1, 1);
+  const numbers = { node: nodeId(1), start: 1, low: 1, at: 1, key: null, fingerprint: null };
+  for (let seq = 1; seq <= printers; seq++) {
+    const envelope = { v: COMMAND_VERSION, ...numbers, seq, command: createPrinter() } as const;
+    machine.apply(machine.appliedIndex + 1, 1, encodeEnvelope(envelope));
+  }
+  return machine;
 }
 
 /** Lets everything happen that waits for nothing but its turn. */
@@ -97,6 +129,16 @@ describe("a snapshot of the node's own state", () => {
     const [file] = await disk.list("snapshots");
     expect(must(file, "the snapshot's file")).toMatch(/\.snap$/);
   });
+});
+
+test("a snapshot rests between its slices, so that not every turn of the event loop has one", async () => {
+  const { disk, rests, take } = await openNode(4000);
+  await take();
+  const [file] = await disk.list("snapshots");
+  const size = await (await disk.open(`snapshots/${must(file, "the file")}`, "read")).size();
+  const slices = Math.floor(size / (SNAPSHOT_BLOCK_BYTES * SNAPSHOT_BLOCKS_PER_SLICE));
+  expect(slices).toBeGreaterThan(2);
+  expect(rests.length).toBeGreaterThanOrEqual(slices);
 });
 
 test("a snapshot that is no news here is not received, and raft tells the leader so", async () => {

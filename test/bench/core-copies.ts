@@ -14,6 +14,11 @@ import { Core, type Group } from "../../src/raft/core.ts";
 import { foundedConfig, votersOnly } from "../../src/raft/testing/group-config.ts";
 import { CopyFile, LENGTH_BYTES, joined } from "./copies.ts";
 
+const MEMBERS = votersOnly(1, 2, 3);
+const TICK_MS = 100;
+/** For a follower that is a little behind. */
+const KEPT_ENTRIES = 5000;
+
 interface Waiting {
   readonly bytes: Uint8Array;
   readonly done: () => void;
@@ -40,6 +45,7 @@ export class CoreCopies {
   #writing = 0;
   readonly #toWrite: { readonly ticket: number; readonly bytes: Buffer }[] = [];
   #isTimed = false;
+  #forgotten = 0;
   #waiting: Waiting[] = [];
   #open: Waiting[] = [];
   #scheduled = false;
@@ -51,7 +57,7 @@ export class CoreCopies {
     const module = await WebAssembly.compile(readFileSync(wasm));
     const logger = nodeLogger("error", {});
     const core = await Core.instantiate(module, { clock: nodeClock, random: nodeRandom, logger });
-    const group = core.open(foundedConfig(options.id, votersOnly(1, 2, 3)));
+    const group = core.open(foundedConfig(options.id, MEMBERS));
     group.start();
     return new CoreCopies(group, options);
   }
@@ -64,7 +70,7 @@ export class CoreCopies {
     for (const [n, address] of addresses.entries()) {
       if (n + 1 !== id) this.#connect(id, n + 1, address);
     }
-    if (id === 1) setInterval(() => this.#campaign(), 100);
+    setInterval(() => this.#tick(id), TICK_MS);
   }
 
   /** Calls back when it is committed. What comes while a write is under way goes together. */
@@ -73,9 +79,10 @@ export class CoreCopies {
     this.#schedule();
   }
 
-  #campaign(): void {
+  #tick(id: number): void {
     const { leader } = this.#group.status();
-    if (leader === 0 && this.#peers.size === 2) this.#group.campaign();
+    if (leader !== 0) this.#group.tick();
+    else if (id === 1 && this.#peers.size === 2) this.#group.campaign();
     this.#schedule();
   }
 
@@ -153,8 +160,17 @@ export class CoreCopies {
       const commands = ready.apply.entries.filter(({ data }) => data.length > 0);
       done.push(...this.#open.splice(0, commands.length));
       this.#group.applied(ready.apply.ticket);
+      this.#forget(ready.apply.entries.at(-1)?.index ?? 0);
     }
     return true;
+  }
+
+  /** The core keeps what it was not told to forget, and its garbage collector looks at all of it. */
+  #forget(applied: number): void {
+    if (applied < this.#forgotten + 2 * KEPT_ENTRIES) return;
+    this.#forgotten = applied - KEPT_ENTRIES;
+    this.#group.snapshotted(applied, MEMBERS);
+    this.#group.compact(this.#forgotten);
   }
 
   #write(): void {
