@@ -7,36 +7,53 @@ import (
 
 // Go collects garbage with goroutines of its own, and lets those that allocate assist them. In this module hardly
 // anything but the host's calls ever runs, one after the other and each to its end, so all of the work falls to assists.
-// That goes well until Go's limiter (runtime/mgclimit.go) finds that collecting takes more than half of the time, which
-// on a machine that stood still for a moment during an assist it does: it stops assists, is looked at again only by those
-// who collect, and there are none. The collection never ends, and memory grows without an end, too. So the collectors
-// are given the processor where that has happened.
+// There are two ways for them to stop for good, with a collection under way and memory growing without an end:
+//
+//   - An assist is paid by the work that seems to be left, and does at least 64 KiB of it (runtime/mgcpacer.go, revise and
+//     gcOverAssistWork). Where a collection finds more to look at than the last one did, hardly any seems to be left for
+//     a moment, and one assist has earned its goroutine hundreds of megabytes to allocate.
+//   - Go's limiter (runtime/mgclimit.go) stops assists where collecting takes more than half of the time, which on a
+//     machine that stood still for a moment during an assist it does, and only those who collect look at it again.
+//
+// Elsewhere the collectors end what assists do not. So they are given the processor where a collection is overdue.
 
 const (
-	// collectTicks is how often it is looked for.
+	// collectTicks is how often that is looked for.
 	collectTicks = 8
-	// collectSlack is by how much the heap may be larger than its goal: less is not worth holding the node for.
-	collectSlack = 8 << 20
+	// collectSlack is what may be allocated beyond what a collection in order needs. Go's smallest heap is as large.
+	collectSlack = 4 << 20
 )
 
 var heapSamples = []metrics.Sample{
-	{Name: "/gc/limiter/last-enabled:gc-cycle"}, // counts from 1
-	{Name: "/gc/cycles/total:gc-cycles"},        // those that have ended
-	{Name: "/memory/classes/heap/objects:bytes"},
+	{Name: "/gc/cycles/total:gc-cycles"}, // those that have ended
+	{Name: "/gc/heap/allocs:bytes"},      // since the start
 	{Name: "/gc/heap/goal:bytes"},
 }
 
-// isHeldUp says whether the limiter has stopped the collection under way, and the heap has outgrown its goal.
-func isHeldUp(limited, ended, objects, goal uint64) bool {
-	return limited == ended+1 && objects > goal+collectSlack
+// collections is what was seen of Go's collections so far.
+type collections struct {
+	ended     uint64
+	allocated uint64 // when the last one that ended was first seen to have
 }
 
-// letCollect lets the collectors run if they are held up: for three tenths of the time since they began, at most
-// (runtime/mgcmark.go, pollFractionalWorkerExit). The limiter is looked at then, and assists do the rest.
+// areOverdue says whether the collection that should have ended by now has not. A heap may grow from what the last one
+// left to its goal, which is twice that, before the next one has ended: by half of the goal. It may grow further where
+// what is kept does (runtime/mgcpacer.go, revise); that is taken for overdue, too, and costs one yield.
+func (c *collections) areOverdue(ended, allocated, goal uint64) bool {
+	if ended != c.ended {
+		c.ended, c.allocated = ended, allocated
+	}
+	return allocated-c.allocated > goal/2+collectSlack
+}
+
+var seen collections
+
+// letCollect lets the collectors run if they are overdue: for three tenths of the time since they began, at most
+// (runtime/mgcmark.go, pollFractionalWorkerExit).
 func letCollect() {
 	metrics.Read(heapSamples)
 	value := func(at int) uint64 { return heapSamples[at].Value.Uint64() }
-	if isHeldUp(value(0), value(1), value(2), value(3)) {
+	if seen.areOverdue(value(0), value(1), value(2)) {
 		runtime.Gosched()
 	}
 }
