@@ -63,11 +63,14 @@ describe("rows", () => {
     fc.assert(
       fc.property(job, (row) => {
         expectPlain(jobRow(row, row.status, row));
+        expectPlain(printerRow({ id: row.id, company: row.filepath, model: "MK4S" }, row));
+        expectPlain(printerRow({ id: 1, company: "Prusa", model: row.filepath }, row));
       }),
       { seed: 29, numRuns: 2000 },
     );
     for (let unit = 0; unit <= 0xffff; unit += 1) {
       expectPlain({ ...JOB, filepath: String.fromCharCode(unit) });
+      expectPlain({ ...PRINTER, model: String.fromCharCode(unit) });
     }
   });
 

@@ -78,20 +78,35 @@ export function jobRow(
 
 /** The one text of a row. JSON writes numbers and strings the same way on every machine. */
 export function rowText(row: Printer | Filament | PrintJob): string {
-  return "filepath" in row ? jobText(row) : JSON.stringify(row);
+  if ("filepath" in row) return jobText(row);
+  return "company" in row ? printerText(row) : JSON.stringify(row);
 }
 
-/**
- * What JSON.stringify gives, in a third of the time: a snapshot writes this for a million jobs, and
- * reading one compares each line with it.
- */
+// What JSON.stringify gives, in a third to two thirds of the time: a snapshot writes this for a million objects, and
+// reading one compares each line of a job with it.
+
+function printerText(row: Printer): string {
+  return (
+    `{"id":${idText(row.id)},"company":${stringText(row.company)},` +
+    `"model":${stringText(row.model)},${stampText(row)}}`
+  );
+}
+
 function jobText(row: PrintJob): string {
   return (
     `{"id":${idText(row.id)},"printer_id":${idText(row.printer_id)},` +
     `"filament_id":${idText(row.filament_id)},"filepath":${stringText(row.filepath)},` +
-    `"print_weight_in_grams":${row.print_weight_in_grams},"status":"${row.status}",` +
-    `"created_index":${row.created_index},"version":${row.version},` +
-    `"created_ms":${row.created_ms},"updated_ms":${row.updated_ms}}`
+    `"print_weight_in_grams":${row.print_weight_in_grams},"status":"${row.status}",${stampText(row)}}`
+  );
+}
+
+function stampText({ created_index, created_ms, updated_ms, version }: Stamped): string {
+  // Times are the dear numbers: too large for the engine's small integers.
+  const created = String(created_ms);
+  const updated = updated_ms === created_ms ? created : String(updated_ms);
+  return (
+    `"created_index":${created_index},"version":${version},` +
+    `"created_ms":${created},"updated_ms":${updated}`
   );
 }
 

@@ -4,8 +4,9 @@
 // pay for it: at least `snapshotEntries`, and half as many as there are objects. But what came since is
 // applied again at a start, so it waits for no more than `ENTRIES_MAX`; and a node that has little to do
 // takes one earlier, when there is a fiftieth. After each the node rests for as long as it took, unless twice
-// as many entries come meanwhile, or it falls quiet: on a large farm under full load one would follow the other. Nodes whose ids follow each other wait for different
-// numbers, up to 1.4 times these: if all took theirs at one index, all would be slow at once.
+// as many entries come meanwhile, or it falls quiet: on a large farm under full load one would follow the
+// other. Nodes whose ids follow each other wait for different numbers, up to 1.4 times these: if all took
+// theirs at one index, all would be slow at once.
 //
 // Behind it the log keeps entries for followers that are a little behind, and for those that are being
 // sent a snapshot: if the log were cut past the snapshot under way, its receiver would need another one

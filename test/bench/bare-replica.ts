@@ -6,7 +6,7 @@
 // where … is HOST:PORT FILE FOLLOWER FOLLOWER; and the last of these with etcd's raft in between (core-copies.ts):
 //   raft ID HOST:PORT FILE PEER PEER PEER
 // What is missing towards Raft3D then: a log that can be read back and what makes it sound, frames between nodes, state
-// and events at the followers, the event log, proposals that are repeated and applied once, snapshots, time.
+// and events at the followers, the event log, proposals that are repeated and applied once, snapshots.
 
 import { must } from "../../src/base/assert.ts";
 import { nodeClock } from "../../src/env/node/clock.ts";
@@ -50,11 +50,11 @@ class CopyingNode extends FakeNode {
       command,
     });
     return new Promise((resolve) => {
-      this.#copies.add(bytes, () => resolve(this.#applies ? this.carryOut(bytes) : SAME));
+      this.#copies.add(bytes, () => resolve(this.#applies ? this.#carryOut(bytes) : SAME));
     });
   }
 
-  carryOut(bytes: Uint8Array): SubmitResult {
+  #carryOut(bytes: Uint8Array): SubmitResult {
     const { machine } = this;
     const applied = machine.apply(machine.appliedIndex + 1, TERM, bytes);
     if (applied.kind !== "replied") throw new Error(`a command was ${applied.kind}`);
