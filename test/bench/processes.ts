@@ -85,16 +85,34 @@ export async function until(
   servers: readonly Server[],
   holds: () => Promise<boolean>,
 ): Promise<void> {
-  const end = performance.now() + START_MS_MAX;
+  const end = performance.now() + WAIT_MS_MAX;
   while (!(await holds())) {
     const ended = servers.find((server) => server.hasEnded);
     if (ended !== undefined) throw new Error(`${ended.name} ended:\n${ended.log()}`);
-    if (performance.now() > end) throw new Error(`waited ${START_MS_MAX} ms in vain: ${what}`);
+    if (performance.now() > end) throw new Error(`waited ${WAIT_MS_MAX} ms in vain: ${what}`);
     await new Promise((go) => setTimeout(go, 50));
   }
 }
 
-const START_MS_MAX = 60_000;
+const WAIT_MS_MAX = 60_000;
+
+/** They rest when all together use no more than this of one processor, for so long. */
+const REST_SHARE = 0.1;
+const REST_MS = 3000;
+
+/** Waits until what a load left behind is done: snapshots, compactions, collections of garbage. */
+export async function rested(servers: readonly Server[]): Promise<void> {
+  const look = (): { readonly ms: number; readonly cpuMs: number } => {
+    const cpuMs = servers.reduce((sum, server) => sum + 1000 * server.cpuSeconds(), 0);
+    return { ms: performance.now(), cpuMs };
+  };
+  let since = look();
+  await until("a rest", servers, () => {
+    const now = look();
+    if (now.cpuMs - since.cpuMs > REST_SHARE * REST_MS) since = now;
+    return Promise.resolve(now.ms - since.ms >= REST_MS);
+  });
+}
 
 /** The JSON of an answer; null where nobody answers, or not with 200. */
 export async function ask(url: string, body?: unknown): Promise<Record<string, unknown> | null> {

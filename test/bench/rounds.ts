@@ -7,6 +7,7 @@ import { must } from "../../src/base/assert.ts";
 import { whole } from "./markdown.ts";
 import { syncsPerSecond } from "./disk.ts";
 import { type AskedRate, driveAtRate, isShare } from "./fixed-rate.ts";
+import { rested } from "./processes.ts";
 import { type Operation, type RateSample, type Sample, perSecond } from "./samples.ts";
 import { type Kind, type System, type Through, freshFolder } from "./systems.ts";
 import { type Load, drive } from "./wrk.ts";
@@ -22,8 +23,7 @@ const FIRST_WARM_UP_SECONDS = 15;
  */
 const OTHER_WARM_UP_SECONDS = 8;
 /**
- * Before each measurement: connections, what the load before left behind, and code that this number of connections
- * makes hot. After ten seconds of 64 connections, one made 749 and 560 creates a second in its first three seconds, and
+ * Before each measurement: connections, and code that this number of connections makes hot. After ten seconds of 64 connections, one made 749 and 560 creates a second in its first three seconds, and
  * 976 and 897 in the next.
  */
 const WARM_UP_SECONDS = 4;
@@ -85,12 +85,14 @@ export class Rounds {
     for (const through of others) await warmUp(system, system.create, through);
     // The ways right after each other: what they are compared by should be the way, and not the minute.
     for (const connections of this.#plan.connections) {
+      await rested(system.servers);
       for (const through of kind.ways) {
         if (connections < system.addresses(through).length) continue;
         await this.#closedLoop(system, "create", system.create, through, connections);
       }
     }
     const get = await system.get();
+    await rested(system.servers);
     for (const through of kind.ways) await warmUp(system, get, through);
     for (const through of kind.ways) {
       await this.#closedLoop(system, "get", get, through, USUAL_CONNECTIONS);
