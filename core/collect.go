@@ -7,13 +7,14 @@ import (
 
 // Go collects garbage with goroutines of its own, and lets those that allocate assist them. In this module hardly
 // anything but the host's calls ever runs, one after the other and each to its end, so all of the work falls to assists.
-// There are two ways for them to stop for good, with a collection under way and memory growing without an end:
+// There are two ways for them to stop, with a collection under way and everything that is allocated counting as alive:
 //
 //   - An assist is paid by the work that seems to be left, and does at least 64 KiB of it (runtime/mgcpacer.go, revise and
 //     gcOverAssistWork). Where a collection finds more to look at than the last one did, hardly any seems to be left for
-//     a moment, and one assist has earned its goroutine hundreds of megabytes to allocate.
+//     a moment, and one assist has earned its goroutine as much to allocate as several heaps: 82 MiB were seen.
 //   - Go's limiter (runtime/mgclimit.go) stops assists where collecting takes more than half of the time, which on a
-//     machine that stood still for a moment during an assist it does, and only those who collect look at it again.
+//     machine that stood still for a moment during an assist it does, and only those who collect look at it again. This
+//     has no end.
 //
 // Elsewhere the collectors end what assists do not. So they are given the processor where a collection is overdue.
 
@@ -37,8 +38,8 @@ type collections struct {
 }
 
 // areOverdue says whether the collection that should have ended by now has not. A heap may grow from what the last one
-// left to its goal, which is twice that, before the next one has ended: by half of the goal. It may grow further where
-// what is kept does (runtime/mgcpacer.go, revise); that is taken for overdue, too, and costs one yield.
+// left to its goal, which is about twice that and 4 MiB at least, before the next one has ended. It may grow further where
+// what is kept does (runtime/mgcpacer.go, revise); that is taken for overdue, too, and costs yields that help it end.
 func (c *collections) areOverdue(ended, allocated, goal uint64) bool {
 	if ended != c.ended {
 		c.ended, c.allocated = ended, allocated
@@ -48,8 +49,8 @@ func (c *collections) areOverdue(ended, allocated, goal uint64) bool {
 
 var seen collections
 
-// letCollect lets the collectors run if they are overdue: for three tenths of the time since they began, at most
-// (runtime/mgcmark.go, pollFractionalWorkerExit).
+// letCollect lets the collectors run if they are overdue, until they have worked for three tenths of the time since the
+// collection began (runtime/mgc.go, pollFractionalWorkerExit) or have ended it.
 func letCollect() {
 	metrics.Read(heapSamples)
 	value := func(at int) uint64 { return heapSamples[at].Value.Uint64() }

@@ -1,6 +1,9 @@
 package main
 
-import "testing"
+import (
+	"runtime"
+	"testing"
+)
 
 func TestACollectionIsOverdueWhenMoreThanItNeedsHasBeenAllocatedSinceTheLastOneEnded(t *testing.T) {
 	const mib = 1 << 20
@@ -25,9 +28,26 @@ func TestACollectionIsOverdueWhenMoreThanItNeedsHasBeenAllocatedSinceTheLastOneE
 	}
 }
 
-func TestTheRuntimeSaysWhatItHasAllocatedAndWhatItsGoalIs(t *testing.T) {
-	letCollect()
-	if heapSamples[1].Value.Uint64() == 0 || heapSamples[2].Value.Uint64() == 0 {
-		t.Error("the runtime does not say what it has allocated, or what its goal is")
+// kept is where the test below puts what it allocates.
+var kept []byte
+
+func TestTheRuntimeSaysWhatItHasAllocatedAndCollectedAndWhatItsGoalIs(t *testing.T) {
+	const bytes = 8 << 20
+	look := func() (ended, allocated, goal uint64) {
+		letCollect()
+		return heapSamples[0].Value.Uint64(), heapSamples[1].Value.Uint64(), heapSamples[2].Value.Uint64()
+	}
+	endedBefore, allocatedBefore, _ := look()
+	kept = make([]byte, bytes)
+	runtime.GC()
+	ended, allocated, goal := look()
+	if allocated < allocatedBefore+bytes || allocated > allocatedBefore+2*bytes {
+		t.Errorf("%d bytes were allocated, and the runtime says %d", bytes, allocated-allocatedBefore)
+	}
+	if ended <= endedBefore {
+		t.Errorf("a collection ended, and the runtime says %d after %d", ended, endedBefore)
+	}
+	if live := uint64(len(kept)); goal < 2*live || goal > 4*live {
+		t.Errorf("%d bytes are kept, and the goal is %d", live, goal)
 	}
 }

@@ -82,8 +82,7 @@ export function rowText(row: Printer | Filament | PrintJob): string {
   return "company" in row ? printerText(row) : JSON.stringify(row);
 }
 
-// What JSON.stringify gives, in a third to two thirds of the time: a snapshot writes this for a million objects, and
-// reading one compares each line of a job with it.
+// What JSON.stringify gives, in a third to two thirds of the time: a snapshot writes this for a million objects.
 
 function printerText(row: Printer): string {
   return (

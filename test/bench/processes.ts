@@ -86,9 +86,10 @@ export async function until(
   holds: () => Promise<boolean>,
 ): Promise<void> {
   const end = performance.now() + WAIT_MS_MAX;
-  while (!(await holds())) {
+  for (;;) {
     const ended = servers.find((server) => server.hasEnded);
     if (ended !== undefined) throw new Error(`${ended.name} ended:\n${ended.log()}`);
+    if (await holds()) return;
     if (performance.now() > end) throw new Error(`waited ${WAIT_MS_MAX} ms in vain: ${what}`);
     await new Promise((go) => setTimeout(go, 50));
   }
@@ -99,19 +100,24 @@ const WAIT_MS_MAX = 60_000;
 /** They rest when all together use no more than this of one processor, for so long. */
 const REST_SHARE = 0.1;
 const REST_MS = 3000;
+const REST_WAIT_MS_MAX = 30_000;
 
-/** Waits until what a load left behind is done: snapshots, compactions, collections of garbage. */
-export async function rested(servers: readonly Server[]): Promise<void> {
-  const look = (): { readonly ms: number; readonly cpuMs: number } => {
-    const cpuMs = servers.reduce((sum, server) => sum + 1000 * server.cpuSeconds(), 0);
-    return { ms: performance.now(), cpuMs };
-  };
-  let since = look();
+/**
+ * Waits until what a load left behind is done: snapshots, compactions, collections of garbage. False if that took
+ * too long: on a slow machine they may use as much for doing nothing.
+ */
+export async function rested(servers: readonly Server[]): Promise<boolean> {
+  const end = performance.now() + REST_WAIT_MS_MAX;
+  let since = { ms: 0, cpuMs: 0 };
+  let isRested = false;
   await until("a rest", servers, () => {
-    const now = look();
-    if (now.cpuMs - since.cpuMs > REST_SHARE * REST_MS) since = now;
-    return Promise.resolve(now.ms - since.ms >= REST_MS);
+    const cpuMs = servers.reduce((sum, server) => sum + 1000 * server.cpuSeconds(), 0);
+    const now = { ms: performance.now(), cpuMs };
+    if (since.ms === 0 || now.cpuMs - since.cpuMs > REST_SHARE * REST_MS) since = now;
+    isRested = now.ms - since.ms >= REST_MS;
+    return Promise.resolve(isRested || now.ms > end);
   });
+  return isRested;
 }
 
 /** The JSON of an answer; null where nobody answers, or not with 200. */

@@ -22,10 +22,7 @@ const FIRST_WARM_UP_SECONDS = 15;
  * was not asked by clients before.
  */
 const OTHER_WARM_UP_SECONDS = 8;
-/**
- * Before each measurement: connections, and code that this number of connections makes hot. After ten seconds of 64 connections, one made 749 and 560 creates a second in its first three seconds, and
- * 976 and 897 in the next.
- */
+/** Before each measurement, behind the rest: connections, and code that this number of connections makes hot. */
 const WARM_UP_SECONDS = 4;
 const SYNC_SECONDS = 2;
 /** Of the first warm-up, of reads, and of the closed loops that fixed rates are shares of. */
@@ -85,14 +82,12 @@ export class Rounds {
     for (const through of others) await warmUp(system, system.create, through);
     // The ways right after each other: what they are compared by should be the way, and not the minute.
     for (const connections of this.#plan.connections) {
-      await rested(system.servers);
       for (const through of kind.ways) {
         if (connections < system.addresses(through).length) continue;
         await this.#closedLoop(system, "create", system.create, through, connections);
       }
     }
     const get = await system.get();
-    await rested(system.servers);
     for (const through of kind.ways) await warmUp(system, get, through);
     for (const through of kind.ways) {
       await this.#closedLoop(system, "get", get, through, USUAL_CONNECTIONS);
@@ -107,6 +102,7 @@ export class Rounds {
     connections: number,
   ): Promise<void> {
     const addresses = system.addresses(through);
+    await this.#rest(system);
     await drive(addresses, load, connections, WARM_UP_SECONDS);
     const cpuSince = cpuOf(system);
     const syncsBefore = await system.syncs();
@@ -132,9 +128,15 @@ export class Rounds {
     }
   }
 
+  async #rest(system: System): Promise<void> {
+    if (await rested(system.servers)) return;
+    this.#say(`  ${system.name} did not come to rest: what comes next may hold what was before`);
+  }
+
   async #fixedRates(system: System, kinds: readonly Kind[]): Promise<void> {
     const address = must(system.addresses("leader")[0], "a leader");
     for (const asked of this.#plan.rates) {
+      await this.#rest(system);
       const rate = isShare(asked) ? asked.share * this.#slowest(kinds) : asked.perSecond;
       const cpuSince = cpuOf(system);
       const report = await driveAtRate(address, system.create, rate, this.#plan.seconds);
