@@ -23,6 +23,13 @@ export async function output(
   return text;
 }
 
+const running = new Set<ChildProcess>();
+
+/** A benchmark that fails, or is stopped, leaves nothing running behind. */
+function killAll(): void {
+  for (const child of running) child.kill("SIGKILL");
+}
+
 /** A server, its output in a file. */
 export class Server {
   readonly name: string;
@@ -36,10 +43,12 @@ export class Server {
     this.#logPath = logPath;
     this.#child = spawn(program, args, { stdio: ["ignore", log, log] });
     this.#closed = once(this.#child, "close");
-    // A benchmark that fails, or is stopped, leaves nothing running behind.
-    const kill = (): void => void this.#child.kill("SIGKILL");
-    process.prependOnceListener("exit", kill);
-    this.#child.once("close", () => process.removeListener("exit", kill));
+    if (running.size === 0) process.prependOnceListener("exit", killAll);
+    running.add(this.#child);
+    this.#child.once("close", () => {
+      running.delete(this.#child);
+      if (running.size === 0) process.removeListener("exit", killAll);
+    });
   }
 
   get pid(): number {
