@@ -15,14 +15,11 @@ import { median } from "../../src/cli/bench/report.ts";
 import { dataFolder } from "./disk.ts";
 import { markdownTable, whole } from "./markdown.ts";
 import { rested } from "./processes.ts";
-import { USUAL_CONNECTIONS } from "./rounds.ts";
+import { FIRST_WARM_UP_SECONDS, USUAL_CONNECTIONS, WARM_UP_SECONDS } from "./rounds.ts";
 import { type Operation, perSecond } from "./samples.ts";
 import { ETCD, KINDS, type Kind, RAFT3D, type System, freshFolder } from "./systems.ts";
 import { type Closed, type Load, drive, hasWrk } from "./wrk.ts";
 
-/** As in rounds.ts. */
-const FIRST_WARM_UP_SECONDS = 15;
-const WARM_UP_SECONDS = 4;
 /** Of each turn. */
 const FIRST_SECONDS = 1;
 
@@ -71,7 +68,9 @@ async function turns(
   contenders: readonly Contender[],
   connections: number,
 ): Promise<readonly (readonly Closed[])[]> {
-  await rested(contenders.flatMap(({ system }) => system.servers));
+  if (!(await rested(contenders.flatMap(({ system }) => system.servers)))) {
+    process.stderr.write("they did not come to rest: what comes next may hold what was before\n");
+  }
   for (const one of contenders) await measure(one, connections, WARM_UP_SECONDS);
   const made: Closed[][] = contenders.map(() => []);
   for (let turn = 0; turn < Number(values.turns); turn++) {

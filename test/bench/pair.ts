@@ -19,6 +19,7 @@ import { MAIN } from "../system/process-cluster.ts";
 import { dataFolder } from "./disk.ts";
 import { markdownTable, whole } from "./markdown.ts";
 import { NODES, Nodes } from "./nodes.ts";
+import { FIRST_WARM_UP_SECONDS, USUAL_CONNECTIONS } from "./rounds.ts";
 import { perSecond } from "./samples.ts";
 import { freshFolder } from "./systems.ts";
 import { type Load, drive, hasWrk } from "./wrk.ts";
@@ -28,8 +29,6 @@ const CREATE: Load = {
   path: "/api/v1/printers",
   body: JSON.stringify({ company: "Prusa", model: "MK4S" }),
 };
-/** As in rounds.ts. */
-const WARM_UP = { connections: 64, seconds: 15 };
 const NO_SNAPSHOTS = ["--snapshot-entries", "1000000"];
 
 const { values } = parseArgs({
@@ -99,7 +98,7 @@ async function launch(number: number, folder: string, pairs: Pair[]): Promise<vo
       clusters[at] = await start(program, join(folder, `${at}`));
     }
     for (const at of order) {
-      await measure(must(clusters[at], "a cluster"), WARM_UP.connections, WARM_UP.seconds);
+      await measure(must(clusters[at], "a cluster"), USUAL_CONNECTIONS, FIRST_WARM_UP_SECONDS);
     }
     for (const connections of values.connections.map(Number)) {
       for (let round = 0; round < Number(values.rounds); round++) {

@@ -16,14 +16,14 @@ import { type Load, drive } from "./wrk.ts";
  * The first load on a process. V8 goes on optimising for some 15 to 20 seconds of it, and a system that is
  * measured earlier is measured while it compiles itself. The same for every system, whether it needs it or not.
  */
-const FIRST_WARM_UP_SECONDS = 15;
+export const FIRST_WARM_UP_SECONDS = 15;
 /**
  * Before a load of another kind: reads meet cold code after the longest warm-up of creates, and so does a node that
  * was not asked by clients before.
  */
 const OTHER_WARM_UP_SECONDS = 8;
 /** Before each measurement, behind the rest: connections, and code that this number of connections makes hot. */
-const WARM_UP_SECONDS = 4;
+export const WARM_UP_SECONDS = 4;
 const SYNC_SECONDS = 2;
 /** Of the first warm-up, of reads, and of the closed loops that fixed rates are shares of. */
 export const USUAL_CONNECTIONS = 64;
