@@ -13,6 +13,7 @@ import { nodeNetwork } from "../env/node/network.ts";
 import { readPackageFile } from "../env/node/package-file.ts";
 import { killSelf } from "../env/node/process.ts";
 import { nodeRandom } from "../env/node/random.ts";
+import { keepShapes } from "../env/node/shapes.ts";
 import { onStopSignal } from "../env/node/signals.ts";
 import { createServer } from "../http/server.ts";
 import { FatalError, asFatal } from "../node/fatal.ts";
@@ -81,6 +82,7 @@ export async function serve(options: ServeOptions): Promise<number> {
 
 async function run(options: ServeOptions, env: Env): Promise<number> {
   const { logger } = env;
+  keepShapes();
   let end: (code: number) => void = () => undefined;
   const ended = new Promise<number>((resolve) => (end = resolve));
   const node = await PrintFarmNode.open(env, {
