@@ -13,6 +13,7 @@ import { nodeClock } from "../../src/env/node/clock.ts";
 import { echoServer } from "../../src/env/node/echo-server.ts";
 import { nodeLogger } from "../../src/env/node/logger.ts";
 import { splitAddress } from "../../src/env/node/network.ts";
+import { keepShapes } from "../../src/env/node/shapes.ts";
 import { COMMAND_VERSION, type Command } from "../../src/fsm/command.ts";
 import { encodeEnvelope } from "../../src/fsm/envelope.ts";
 import { createServer } from "../../src/http/server.ts";
@@ -102,6 +103,7 @@ async function main(): Promise<void> {
 }
 
 async function serve(node: CopyingNode, http: string): Promise<void> {
+  keepShapes();
   const env = { clock: nodeClock, logger: nodeLogger("error", {}) };
   await createServer(node, env).listen(http);
 }

@@ -81,17 +81,22 @@ export class Nodes {
   }
 
   /** The id of a new object. */
-  async create(path: string, body: unknown): Promise<number> {
-    const answer = await fetch(`http://${this.http(0)}${path}`, {
-      method: "POST",
-      body: JSON.stringify(body),
-      headers: { "content-type": "application/json" },
-    });
-    if (answer.status !== 201) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
-    return ((await answer.json()) as { readonly id: number }).id;
+  create(path: string, body: unknown): Promise<number> {
+    return createObject(this.http(0), path, body);
   }
 
   async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
     await Promise.all(this.servers.map((server) => server.stop(signal)));
   }
+}
+
+/** Its id. */
+export async function createObject(http: string, path: string, body: unknown): Promise<number> {
+  const answer = await fetch(`http://${http}${path}`, {
+    method: "POST",
+    body: JSON.stringify(body),
+    headers: { "content-type": "application/json" },
+  });
+  if (answer.status !== 201) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
+  return ((await answer.json()) as { readonly id: number }).id;
 }

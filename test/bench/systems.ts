@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { must } from "../../src/base/assert.ts";
 import { MAIN } from "../system/process-cluster.ts";
 import { freePorts } from "../system/ports.ts";
-import { HOST, NODES, Nodes } from "./nodes.ts";
+import { HOST, NODES, Nodes, createObject } from "./nodes.ts";
 import { Server, ask, metric, until } from "./processes.ts";
 import type { Load } from "./wrk.ts";
 
@@ -56,6 +56,12 @@ export const ECHO = "bare node:http";
 const PRINTER = { company: "Creality", model: "Ender 3 V2" };
 const CREATE: Load = { method: "POST", path: "/api/v1/printers", body: JSON.stringify(PRINTER) };
 
+/** A read of a printer that is created for it. */
+async function getCreated(http: string): Promise<Load> {
+  const id = await createObject(http, CREATE.path, PRINTER);
+  return { method: "GET", path: `${CREATE.path}/${id}`, body: "" };
+}
+
 const raft3d: Kind = {
   name: RAFT3D,
   missing: () => null,
@@ -64,10 +70,7 @@ const raft3d: Kind = {
   async start(folder) {
     const nodes = new Nodes(folder, await freePorts(6));
     const leader = (): Promise<number> => nodes.leader();
-    const get = async (): Promise<Load> => {
-      const id = await nodes.create(CREATE.path, PRINTER);
-      return { method: "GET", path: `${CREATE.path}/${id}`, body: "" };
-    };
+    const get = (): Promise<Load> => getCreated(nodes.http(0));
     const { https, servers } = nodes;
     const syncs = "raft3d_log_batches_total";
     return cluster({ name: RAFT3D, servers, https, leader, create: CREATE, get, syncs });
@@ -185,13 +188,21 @@ function echo(name: string, args: (address: string) => readonly string[]): Kind 
   };
 }
 
+/** What a server answers that keeps nothing. */
+const GET_ANYTHING: Load = { method: "GET", path: "/livez", body: "" };
+
 /** What answers at one address only, and does not count its syncs. */
-function echoSystem(name: string, address: string, servers: readonly Server[], path = "/"): System {
+function echoSystem(
+  name: string,
+  address: string,
+  servers: readonly Server[],
+  get: () => Promise<Load> = () => Promise.resolve(GET_ANYTHING),
+): System {
   return {
     name,
     servers,
     create: CREATE,
-    get: () => Promise.resolve({ method: "GET", path, body: "" }),
+    get,
     addresses: () => [address],
     syncs: () => Promise.resolve(null),
     isLedAsAtStart: () => Promise.resolve(true),
@@ -225,7 +236,8 @@ function copies(name: string, kind: string, isOnRequest: boolean): Kind {
       const data = join(folder, "data");
       servers.unshift(start("leader", ["leader", kind, address, data, ...followers]));
       await until("an answer", servers, () => accepts(address));
-      return echoSystem(name, address, servers, "/livez");
+      const get = (): Promise<Load> => getCreated(address);
+      return echoSystem(name, address, servers, kind === "fsm" ? get : undefined);
     },
   };
 }
@@ -247,7 +259,8 @@ function bareRaft(name: string): Kind {
         return new Server(`raft-${at}`, process.execPath, program, join(folder, `raft-${at}.log`));
       });
       for (const http of https) await until("an answer", servers, () => accepts(http));
-      return echoSystem(name, must(https[0], "an address"), servers, "/livez");
+      const address = must(https[0], "an address");
+      return echoSystem(name, address, servers, () => getCreated(address));
     },
   };
 }
