@@ -47,6 +47,8 @@ export class Farm {
     print_job: this.#jobs,
   };
   readonly #nextIds: Record<ObjectKind, number> = { printer: 1, filament: 1, print_job: 1 };
+  /** No number above it was ever an id of the kind, whether as a number or as a text. Not hashed, not saved. */
+  readonly #greatestIds: Record<ObjectKind, number> = { printer: 0, filament: 0, print_job: 0 };
   readonly #hash = new StateHash();
   /** Key of a printer or filament to the number of its active jobs; no entry where that is zero. */
   readonly #activeJobs = {
@@ -110,7 +112,9 @@ export class Farm {
   insert<K extends ObjectKind>(kind: K, row: RowOf[K]): RowOf[K] {
     this.restore(kind, row);
     let next = this.#nextIds[kind];
-    while (this.#tables[kind].has(String(next))) next += 1;
+    // Nearly always the row has taken the next id and nobody chose a greater one: nothing is looked up then.
+    if (row.id === next) next += 1;
+    while (next <= this.#greatestIds[kind] && this.#tables[kind].has(String(next))) next += 1;
     this.#setNextId(kind, next);
     return row;
   }
@@ -135,6 +139,8 @@ export class Farm {
   /** For the loader of snapshots: as `insert`, but the next ids come behind the rows. */
   restore<K extends ObjectKind>(kind: K, row: RowOf[K]): void {
     this.#tables[kind].insert(row);
+    const id = Number(row.id); // NaN for most texts, which is greater than nothing
+    if (id > this.#greatestIds[kind]) this.#greatestIds[kind] = id;
     this.#hash.add(rowHash(row));
     this.#countJob(row, 1);
   }

@@ -109,7 +109,7 @@ function stampText({ created_index, created_ms, updated_ms, version }: Stamped):
   );
 }
 
-function idText(id: Id): string {
+export function idText(id: Id): string {
   return typeof id === "number" ? String(id) : stringText(id);
 }
 
@@ -120,7 +120,8 @@ function idText(id: Id): string {
 export const PLAIN_UNITS = "[ !#-[\\]-\\ud7ff\\ue000-\\uffff]";
 const PLAIN = new RegExp(`^${PLAIN_UNITS}*$`);
 
-function stringText(text: string): string {
+/** What JSON.stringify gives for a string. */
+export function stringText(text: string): string {
   return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text);
 }
 

@@ -40,5 +40,5 @@ export function codePoints(text: string): number {
  * given.
  */
 export function hasLoneSurrogate(text: string): boolean {
-  return /\p{Surrogate}/u.test(text);
+  return !text.isWellFormed();
 }

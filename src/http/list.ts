@@ -124,7 +124,7 @@ function* pieces<T extends FarmObject>(
     }
     looked += 1;
     if (keep !== null && !keep(row)) continue;
-    text += separator + JSON.stringify(present(row));
+    text += separator + present(row);
     separator = ",";
   }
   return `${text}]`;

@@ -6,6 +6,7 @@ import type { ObjectKind } from "../fsm/reply.ts";
 import type { Table } from "../fsm/table.ts";
 import { entityTag, isKnown } from "./conditions.ts";
 import type { Exchange } from "./exchange.ts";
+import { JSON_MEDIA_TYPE } from "./exchange.ts";
 import { present } from "./present.ts";
 import type { Consistency } from "./query.ts";
 import { notFound, unavailableRead } from "./refusals.ts";
@@ -43,5 +44,5 @@ export function sendOne<T extends FarmObject>(
   }
   exchange.header("ETag", entityTag(row.version));
   if (isKnown(exchange.request.headers["if-none-match"], row.version)) exchange.sendEmpty(304);
-  else exchange.json(200, present(row));
+  else exchange.send(200, JSON_MEDIA_TYPE, present(row));
 }

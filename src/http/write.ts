@@ -8,6 +8,7 @@ import type { FarmObject, Id } from "../fsm/objects.ts";
 import { askIdempotencyKey } from "./ask.ts";
 import { entityTag } from "./conditions.ts";
 import type { Exchange } from "./exchange.ts";
+import { JSON_MEDIA_TYPE } from "./exchange.ts";
 import { present } from "./present.ts";
 import { OUTCOME_UNKNOWN, refusalProblem, unavailableWrite } from "./refusals.ts";
 
@@ -49,7 +50,7 @@ function sendObject(
   exchange.header("ETag", entityTag(object.version));
   const isNew = "id" in command;
   if (isNew) exchange.header("Location", objectPath(collection, object.id));
-  exchange.json(isNew ? 201 : 200, present(object));
+  exchange.send(isNew ? 201 : 200, JSON_MEDIA_TYPE, present(object));
 }
 
 /** Ids may hold any character, "/" and "%" among them. */
