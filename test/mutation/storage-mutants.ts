@@ -74,9 +74,9 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "src/storage/wal/admission.ts",
-        find: "const early: HardState = { ...hardState, commit: before.commit };",
+        find: "const early: HardState = { term, vote, commit: before.commit };",
         replace:
-          "const early: HardState = { ...hardState, commit: Math.max(hardState.commit, before.commit) };",
+          "const early: HardState = { term, vote, commit: Math.max(hardState.commit, before.commit) };",
       },
     ],
     units: ["src/storage"],

@@ -47,7 +47,8 @@ export class Admission {
     const hardState = record.hardState ?? before;
     // A record may be spread over several batches. Term and vote may be durable before its entries are;
     // the commit index must not, or a crash in between would leave it beyond the log's end.
-    const early: HardState = { ...hardState, commit: before.commit };
+    const { term, vote } = hardState;
+    const early: HardState = { term, vote, commit: before.commit };
     if (record.mark !== null) {
       this.#checkMark(record.mark);
       this.#batchFor(markBytes(record.mark), early).addMark(record.mark, false);

@@ -23,6 +23,7 @@ export const BATCH_FRAME_BYTES = BATCH_HEADER_BYTES + HARD_STATE_BYTES;
 
 export class BatchBuilder {
   readonly #writer = new ByteWriter(4096);
+  readonly #hardWriter = new ByteWriter(HARD_STATE_BYTES);
   #hardState: HardState;
   #waiters: Waiter[] = [];
   #marks: SnapshotMark[] = [];
@@ -96,7 +97,7 @@ export class BatchBuilder {
   /** The finished batch: a view that holds until the next reset. */
   seal(place: BatchPlace): { readonly bytes: Uint8Array; readonly crc: number } {
     const payloadBytes = this.#writer.length - BATCH_HEADER_BYTES;
-    const hard = new ByteWriter(HARD_STATE_BYTES);
+    const hard = this.#hardWriter.reset();
     writeHardState(hard, this.#hardState);
     this.#writer.zeros(this.extent - this.#writer.length);
     const bytes = this.#writer.view();

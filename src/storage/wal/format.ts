@@ -76,8 +76,12 @@ export function segmentSeed(header: SegmentHeader): number {
   return crc32(new ByteWriter(12).u32(header.salt).u64(header.sequence).view());
 }
 
+// Used again for every batch: each holds for one call only.
+const seedWriter = new ByteWriter(8);
+const headerWriter = new ByteWriter(BATCH_HEADER_BYTES);
+
 function batchSeed(seed: number, offset: number): number {
-  return crc32(new ByteWriter(8).u64(offset).view(), seed);
+  return crc32(seedWriter.reset().u64(offset).view(), seed);
 }
 
 export interface BatchHeader {
@@ -110,7 +114,7 @@ export function sealBatch(bytes: Uint8Array, payloadBytes: number, place: BatchP
   assert(bytes.length === batchExtent(payloadBytes), "a batch is whole sectors");
   assert(place.offset % SECTOR_BYTES === 0, "a batch begins with a sector");
   const body = bytes.subarray(BATCH_HEADER_BYTES);
-  const writer = new ByteWriter(BATCH_HEADER_BYTES).u32(BATCH_MAGIC).u32(payloadBytes);
+  const writer = headerWriter.reset().u32(BATCH_MAGIC).u32(payloadBytes);
   writer.u64(place.number).u32(place.chain).u32(crc32(body));
   const crc = crc32(writer.view(), batchSeed(place.seed, place.offset));
   bytes.set(writer.u32(crc).view());

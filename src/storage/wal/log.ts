@@ -74,6 +74,8 @@ export class Log {
   #segments: readonly Segment[];
   #file: DiskFile;
   #offset: number;
+  /** Of the current segment's batches. */
+  #seed: number;
   #next: Continuation;
   #hasBatch: boolean;
   #hardState: HardState;
@@ -111,6 +113,7 @@ export class Log {
     this.#hasBatch = state.hasBatch;
     this.#hardState = state.hardState;
     this.#marks = state.marks;
+    this.#seed = segmentSeed(this.#current.header);
     this.#prepareNext();
   }
 
@@ -264,6 +267,7 @@ export class Log {
     await this.#file.close();
     this.#file = file;
     this.#segments = [...this.#segments, segment];
+    this.#seed = segmentSeed(segment.header);
     this.#offset = SEGMENT_HEADER_BYTES;
     this.#hasBatch = false;
     this.#prepareNext();
@@ -284,8 +288,8 @@ export class Log {
 
   async #put(batch: BatchBuilder): Promise<void> {
     const current = this.#current;
-    const seed = segmentSeed(current.header);
-    const { bytes, crc } = batch.seal({ ...this.#next, seed, offset: this.#offset });
+    const { number, chain } = this.#next;
+    const { bytes, crc } = batch.seal({ number, chain, seed: this.#seed, offset: this.#offset });
     assert(bytes.length <= this.#left, "a batch would end behind its segment");
     const startedMs = this.#options.clock.monotonicMs();
     this.#writingSinceMs = startedMs;
@@ -298,10 +302,10 @@ export class Log {
     this.#synced = {
       segment: current.header.sequence,
       offset: this.#offset,
-      batch: this.#next.number,
+      batch: number,
       chain: crc,
     };
-    this.#next = { number: this.#next.number + 1, chain: crc };
+    this.#next = { number: number + 1, chain: crc };
     this.#hasBatch = true;
     this.#hardState = batch.hardState;
     for (const mark of batch.marks) this.#marks = withMark(this.#marks, mark);
