@@ -99,9 +99,9 @@ export const SNAPSHOTS_KEPT = 2;
 /** The longest block a reader takes; the machine's blocks are whole lines and may pass the target. */
 export const SNAPSHOT_BLOCK_BYTES_MAX = 1 * MIB;
 export const SNAPSHOT_META_BYTES_MAX = 64 * KIB;
-/** Blocks made before other work gets its turn, */
-export const SNAPSHOT_BLOCKS_PER_SLICE = 2;
-/** and the longest rest after them, in milliseconds. */
+/** A snapshot is written in slices of at least this size, some two blocks; then other work gets its turn. */
+export const SNAPSHOT_SLICE_BYTES = 112 * KIB;
+/** The longest rest after them, in milliseconds. */
 export const SNAPSHOT_REST_MS_MAX = 50;
 /** A snapshot is synced in steps of this size, so that the log's syncs do not wait for all of it. */
 export const SNAPSHOT_SYNC_BYTES = 8 * MIB;

@@ -33,8 +33,11 @@ export type OpenMode = "read" | "write" | "create" | "durable";
 export interface DiskFile {
   readonly path: string;
   size(): Promise<number>;
-  /** The bytes from `at`; fewer than `length` only where the file ends. */
-  read(at: number, length: number): Promise<Uint8Array>;
+  /**
+   * The bytes from `at`; fewer than `length` only where the file ends. They may lie in `memory`, which the
+   * caller leaves alone until it is done with them.
+   */
+  read(at: number, length: number, memory?: Uint8Array): Promise<Uint8Array>;
   /** The caller leaves `bytes` alone until this resolves. */
   write(at: number, bytes: Uint8Array): Promise<void>;
   sync(): Promise<void>;

@@ -11,7 +11,7 @@
 
 import { assert } from "../base/assert.ts";
 import type { Reply } from "./reply.ts";
-import type { TableView } from "./table.ts";
+import type { TablePicture } from "./table.ts";
 import { RowTable } from "./table.ts";
 
 /** An answer as a row of a table, which keeps the order and takes pictures for snapshots. */
@@ -64,7 +64,7 @@ export class Answers {
     this.#table.insert(answer);
   }
 
-  view(): TableView<Answer> {
+  view(): TablePicture<Answer> {
     return this.#table.view();
   }
 }

@@ -22,7 +22,7 @@ import type { RowOf } from "./rows.ts";
 import { nextIdHash, rowHash } from "./rows.ts";
 import type { Hash64 } from "./state-hash.ts";
 import { StateHash } from "./state-hash.ts";
-import type { Table, TableView, WritableTable } from "./table.ts";
+import type { Table, TablePicture, WritableTable } from "./table.ts";
 import { RowTable } from "./table.ts";
 import { isActive } from "./transitions.ts";
 
@@ -30,9 +30,9 @@ export type NextIds = Readonly<Record<ObjectKind, number>>;
 
 /** A picture of the farm: later writes do not show in it. */
 export interface FarmView {
-  readonly printers: TableView<Printer>;
-  readonly filaments: TableView<Filament>;
-  readonly jobs: TableView<PrintJob>;
+  readonly printers: TablePicture<Printer>;
+  readonly filaments: TablePicture<Filament>;
+  readonly jobs: TablePicture<PrintJob>;
   readonly nextIds: NextIds;
   readonly digest: string;
 }

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { isDeepStrictEqual } from "node:util";
 import { describe, expect, test } from "vitest";
-import { AssertionError } from "../base/assert.ts";
+import { AssertionError, must } from "../base/assert.ts";
 import { CHUNK_JOBS, JobTable } from "./job-table.ts";
 import type { Id, PrintJob } from "./objects.ts";
 import { JOB_STATUSES } from "./objects.ts";
@@ -124,6 +124,7 @@ describe("the table of jobs", () => {
   });
 
   test("I17: any writes leave the same jobs, and every view held across them its own", () => {
+    let repeated = 0;
     fc.assert(
       fc.property(fc.array(aStep, { maxLength: 40, size: "max" }), (steps) => {
         const pair = new TablePair<PrintJob>({
@@ -135,8 +136,23 @@ describe("the table of jobs", () => {
         });
         for (const step of steps) pair.run(step);
         pair.compare();
+        repeated += pair.repeated;
       }),
       { seed: 1024, numRuns: 60 },
     );
+    expect(repeated).toBeGreaterThan(20);
+  });
+
+  test("a part of its pictures is of the same object until one of its jobs changes", () => {
+    const table = tableOf(2 * CHUNK_JOBS + 5);
+    const objects = (): readonly (object | null)[] =>
+      Array.from(table.view().parts(), (it) => it.of);
+    const [a, b, last] = objects();
+    expect(last).toBeNull(); // jobs are still added to it
+    table.replace(moved(must(table.get("3"), "job 3"), 1_000_000));
+    for (let n = 0; n < CHUNK_JOBS; n += 1) table.insert(job(`late ${n}`, 1_000_001 + n));
+    const [a2, b2, c2, last2] = objects();
+    expect(a2 !== a && b2 === b && c2 !== null && last2 === null).toBe(true);
+    expect(objects()[2]).toBe(c2);
   });
 });

@@ -22,7 +22,7 @@ import { TextPile } from "../base/text-pile.ts";
 import { KeyIndex } from "./key-index.ts";
 import type { Id, PrintJob } from "./objects.ts";
 import { idKey, JOB_STATUSES } from "./objects.ts";
-import type { TableView, WritableTable } from "./table.ts";
+import type { TablePart, TablePicture, WritableTable } from "./table.ts";
 
 /** Jobs of a chunk: what one change after a view copies at most, some 17 KB. */
 export const CHUNK_JOBS = 1024;
@@ -141,8 +141,8 @@ class Jobs {
     };
   }
 
-  *from(place: number): Generator<PrintJob, undefined> {
-    for (let at = place; at < this.size; at += 1) yield this.read(at);
+  *from(place: number, end = this.size): Generator<PrintJob, undefined> {
+    for (let at = place; at < end; at += 1) yield this.read(at);
   }
 
   /** How many jobs were created at or before `createdIndex`. */
@@ -222,7 +222,7 @@ export class JobTable implements WritableTable<PrintJob> {
     return this.#guarded(this.#jobs.upTo(createdIndex), this.#writes);
   }
 
-  view(): TableView<PrintJob> {
+  view(): TablePicture<PrintJob> {
     this.#epoch += 1;
     const { chunks, ids, size } = this.#jobs;
     return new JobsView(new Jobs(chunks.slice(), ids, size));
@@ -247,7 +247,7 @@ export class JobTable implements WritableTable<PrintJob> {
   }
 }
 
-class JobsView implements TableView<PrintJob> {
+class JobsView implements TablePicture<PrintJob> {
   readonly #jobs: Jobs;
 
   constructor(jobs: Jobs) {
@@ -264,6 +264,17 @@ class JobsView implements TableView<PrintJob> {
 
   after(createdIndex: number): IterableIterator<PrintJob> {
     return this.#jobs.from(this.#jobs.upTo(createdIndex));
+  }
+
+  *parts(): Generator<TablePart<PrintJob>, undefined> {
+    const { chunks, size } = this.#jobs;
+    for (const [at, chunk] of chunks.entries()) {
+      const begin = at * CHUNK_JOBS;
+      const end = Math.min(begin + CHUNK_JOBS, size);
+      // To one that is not full jobs are added in place; a full one that a picture holds is never written again.
+      const isFull = end === begin + CHUNK_JOBS;
+      yield { of: isFull ? chunk : null, rows: this.#jobs.from(begin, end) };
+    }
   }
 }
 

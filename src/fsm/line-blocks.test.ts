@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { decodeUtf8, encodeUtf8 } from "../base/bytes.ts";
-import { lineBlocks } from "./line-blocks.ts";
+import { BlockMemory, lineBlocks } from "./line-blocks.ts";
 
 function blocksOf(lines: readonly string[], blockBytes: number): readonly string[] {
-  return Array.from(lineBlocks(lines, blockBytes), decodeUtf8);
+  return Array.from(lineBlocks(lines, new BlockMemory(blockBytes)), decodeUtf8);
 }
 
 /** Line by line: what the blocks are to be, in so many words. */
@@ -45,8 +45,9 @@ describe("blocks of lines", () => {
 
   test("lie in the same memory", () => {
     const lines = Array.from({ length: 10_000 }, (_, n) => `line ${n}`);
-    const memory = new Set(Array.from(lineBlocks(lines, 1000), (block) => block.buffer));
-    expect(memory.size).toBe(1);
+    const memory = new BlockMemory(1000);
+    const blocks = [...lineBlocks(lines, memory), ...lineBlocks(lines.toReversed(), memory)];
+    expect(new Set(blocks.map((block) => block.buffer)).size).toBe(1);
   });
 
   test("of nothing are none", () => {

@@ -13,15 +13,28 @@ const PIECE_CHARS = 8192;
 const BYTES_PER_CHAR_MAX = 3;
 const LINE_END = 0x0a;
 
+/** Where blocks lie, for one `lineBlocks` after the other. */
+export class BlockMemory {
+  readonly blockBytes: number;
+  bytes: Uint8Array;
+
+  /** For blocks of at most `blockBytes` bytes. */
+  constructor(blockBytes: number) {
+    this.blockBytes = blockBytes;
+    this.bytes = new Uint8Array(blockBytes + BYTES_PER_CHAR_MAX * PIECE_CHARS);
+  }
+}
+
 /**
- * Blocks of at most `blockBytes` bytes; a line that is longer than that, with its end, is a block of
- * its own. A block holds until the next one is asked for. No line is asked for before it is needed.
+ * Blocks of at most as many bytes as the memory is for; a line that is longer than that, with its end, is a block
+ * of its own. A block holds until the next one in this memory is asked for. No line is asked for before it is needed.
  */
 export function* lineBlocks(
   lines: Iterable<string>,
-  blockBytes: number,
+  memory: BlockMemory,
 ): Generator<Uint8Array, undefined> {
-  let bytes: Uint8Array = new Uint8Array(blockBytes + BYTES_PER_CHAR_MAX * PIECE_CHARS);
+  const { blockBytes } = memory;
+  let { bytes } = memory;
   let filled = 0;
   let text = "";
   for (const line of lines) {
@@ -34,7 +47,7 @@ export function* lineBlocks(
   while (filled > 0) yield* front();
 
   function take(): void {
-    bytes = withRoom(bytes, filled, text);
+    bytes = memory.bytes = withRoom(bytes, filled, text);
     filled += encodeUtf8Into(text, bytes.subarray(filled));
     text = "";
   }

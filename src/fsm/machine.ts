@@ -30,7 +30,7 @@ import type { SessionRecord } from "./sessions.ts";
 import { Sessions } from "./sessions.ts";
 import type { Hash64 } from "./state-hash.ts";
 import { Hasher, hashHex } from "./state-hash.ts";
-import type { TableView } from "./table.ts";
+import type { TablePicture } from "./table.ts";
 
 /** What nodes compare at equal indexes. Both in sixteen digits. */
 export interface MachineHashes {
@@ -48,7 +48,7 @@ export interface MachineView {
   readonly hashes: MachineHashes;
   readonly farm: FarmView;
   readonly sessions: readonly SessionRecord[];
-  readonly answers: TableView<Answer>;
+  readonly answers: TablePicture<Answer>;
   readonly answersMax: number;
 }
 

@@ -10,7 +10,8 @@
 //     {"footer":{counts, chain, farm}}
 //
 // Saving is lazy: each block is made when it is asked for, from a view that no later entry changes,
-// so that a machine of a million objects is saved between other work and never exists as one text.
+// so that a machine of a million objects is saved between other work and never exists as one text. And
+// it comes in parts that say what they are made of, so that who has the bytes of one need not make them again.
 //
 // Loading believes nothing: shapes, order, counts and canonical text are checked, the farm's hash
 // is computed anew, and the reservations are added up. What it cannot check is whether sessions and
@@ -19,13 +20,13 @@
 
 import { AssertionError } from "../base/assert.ts";
 import { decodeUtf8 } from "../base/bytes.ts";
-import { Answers } from "./answers.ts";
+import { type Answer, Answers } from "./answers.ts";
 import { Farm } from "./farm.ts";
 import { JobLines } from "./job-line.ts";
-import { lineBlocks } from "./line-blocks.ts";
+import { BlockMemory, lineBlocks } from "./line-blocks.ts";
 import type { MachineView } from "./machine.ts";
 import { Machine } from "./machine.ts";
-import type { PrintJob, Stamped } from "./objects.ts";
+import type { FarmObject, PrintJob, Stamped } from "./objects.ts";
 import { idKey } from "./objects.ts";
 import { rowText } from "./rows.ts";
 import { Sessions } from "./sessions.ts";
@@ -47,46 +48,104 @@ import {
   SnapshotContentError,
 } from "./snapshot-lines.ts";
 import { parseHashHex } from "./state-hash.ts";
+import type { TablePart, TablePicture } from "./table.ts";
 import { isActive } from "./transitions.ts";
+
+/** Blocks that follow each other in a snapshot. */
+export interface MachinePart {
+  /** Parts of one object, of whatever views of the machine, have the same bytes; null: nothing is known. */
+  readonly of: object | null;
+  /** To be called at most once, before the next part is asked for. A block holds until the next one is. */
+  readonly blocks: () => Generator<Uint8Array, undefined>;
+}
 
 /**
  * The machine in blocks of whole lines, each of at most `blockBytes` bytes; a line that is longer
  * than that is a block of its own. A block holds until the next one is asked for.
  */
-export function snapshotBlocks(
+export function* snapshotBlocks(
   view: MachineView,
   blockBytes: number,
 ): Generator<Uint8Array, undefined> {
-  return lineBlocks(lines(view), blockBytes);
+  for (const part of snapshotParts(view, blockBytes)) yield* part.blocks();
 }
 
-function* lines(view: MachineView): Generator<string, undefined> {
-  const { farm, sessions, answers } = view;
-  const header: Header = {
-    format: SNAPSHOT_FORMAT,
-    version: SNAPSHOT_VERSION,
-    index: view.index,
-    term: view.term,
-  };
+/** The same in parts, of which those that are not wanted need not be made. */
+export function* snapshotParts(
+  view: MachineView,
+  blockBytes: number,
+): Generator<MachinePart, undefined> {
+  const memory = new BlockMemory(blockBytes);
+  const part = (of: object | null, lines: Iterable<string>): MachinePart => ({
+    of,
+    blocks: () => lineBlocks(lines, memory),
+  });
+  // What belongs to no object gathers, so that a small machine is one part.
+  let loose: Iterable<string>[] = [head(view)];
+  for (const { of, rows, section } of tables(view)) {
+    const lines = linesOf(section, rows);
+    if (of === null) {
+      loose.push(lines);
+      continue;
+    }
+    if (loose.length > 0) yield part(null, chained(loose));
+    loose = [];
+    yield part(of, lines);
+  }
+  loose.push([lineOf("footer", JSON.stringify(footerOf(view)))]);
+  yield part(null, chained(loose));
+}
+
+function* chained(parts: readonly Iterable<string>[]): Generator<string, undefined> {
+  for (const lines of parts) yield* lines;
+}
+
+type Row = Answer | FarmObject;
+type RowPart = TablePart<Row> & { readonly section: Section };
+
+function* tables({ answers, farm }: MachineView): Generator<RowPart, undefined> {
+  const sections: readonly (readonly [Section, TablePicture<Row>])[] = [
+    ["answer", answers],
+    ["printer", farm.printers],
+    ["filament", farm.filaments],
+    ["print_job", farm.jobs],
+  ];
+  for (const [section, table] of sections) {
+    for (const { of, rows } of table.parts()) yield { section, of, rows };
+  }
+}
+
+function* linesOf(section: Section, rows: Iterable<Row>): Generator<string, undefined> {
+  for (const row of rows) {
+    yield lineOf(section, "fingerprint" in row ? JSON.stringify(row) : rowText(row));
+  }
+}
+
+function* head({
+  answersMax,
+  farm,
+  index,
+  sessions,
+  term,
+}: MachineView): Generator<string, undefined> {
+  const header: Header = { format: SNAPSHOT_FORMAT, version: SNAPSHOT_VERSION, index, term };
   const { printer, filament, print_job } = farm.nextIds;
-  const counters: Counters = { printer, filament, print_job, answers_max: view.answersMax };
-  const footer: Footer = {
+  const counters: Counters = { printer, filament, print_job, answers_max: answersMax };
+  yield lineOf("header", JSON.stringify(header));
+  yield lineOf("counters", JSON.stringify(counters));
+  for (const session of sessions) yield lineOf("session", JSON.stringify(session));
+}
+
+function footerOf({ answers, farm, hashes, sessions }: MachineView): Footer {
+  return {
     sessions: sessions.length,
     answers: answers.size,
     printers: farm.printers.size,
     filaments: farm.filaments.size,
     print_jobs: farm.jobs.size,
-    chain: view.hashes.chain,
-    farm: view.hashes.farm,
+    chain: hashes.chain,
+    farm: hashes.farm,
   };
-  yield lineOf("header", JSON.stringify(header));
-  yield lineOf("counters", JSON.stringify(counters));
-  for (const session of sessions) yield lineOf("session", JSON.stringify(session));
-  for (const answer of answers.values()) yield lineOf("answer", JSON.stringify(answer));
-  for (const row of farm.printers.values()) yield lineOf("printer", rowText(row));
-  for (const row of farm.filaments.values()) yield lineOf("filament", rowText(row));
-  for (const row of farm.jobs.values()) yield lineOf("print_job", rowText(row));
-  yield lineOf("footer", JSON.stringify(footer));
 }
 
 /** Sections of which there are any number of lines; of the others there is exactly one. */

@@ -161,6 +161,7 @@ describe("a table", () => {
 
 describe("a table beside a plain array", () => {
   test("I17: any writes leave the same rows, and every view held across them its own", () => {
+    let repeated = 0;
     fc.assert(
       fc.property(fc.array(aStep, { maxLength: 40, size: "max" }), (steps) => {
         const table = new RowTable<Row>();
@@ -175,8 +176,26 @@ describe("a table beside a plain array", () => {
         for (const step of steps) pair.run(step);
         pair.compare();
         expect(table.first()).toBe(pair.rows[0]);
+        repeated += pair.repeated;
       }),
       { seed: 1024, numRuns: 60 },
     );
+    expect(repeated).toBeGreaterThan(20);
+  });
+
+  test("a part of its pictures is of the same object until one of its rows changes", () => {
+    const table = tableOf(3 * CHUNK_SLOTS + 5);
+    const objects = (): readonly (object | null)[] =>
+      Array.from(table.view().parts(), (it) => it.of);
+    const [a, b, c, last] = objects();
+    expect(last).toBeNull(); // rows are still added to it
+    table.replace(row(CHUNK_SLOTS + 1, (CHUNK_SLOTS + 1) * 10, "new"));
+    table.insert(row("x", 1_000_000));
+    const [a2, b2, c2] = objects();
+    expect([a2, c2]).toEqual([a, c]);
+    expect(a2 === a && c2 === c && b2 !== b).toBe(true);
+    table.remove("1");
+    const [a3, b3] = objects();
+    expect(a3 !== a && b3 === b2).toBe(true);
   });
 });

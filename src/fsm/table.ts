@@ -35,12 +35,25 @@ export interface TableView<T extends TableRow> {
   after(createdIndex: number): IterableIterator<T>;
 }
 
+/** Rows of a picture that follow each other. */
+export interface TablePart<T extends TableRow> {
+  /** Parts of one object, of whatever pictures of the table, have the same rows; null: nothing is known. */
+  readonly of: object | null;
+  readonly rows: Iterable<T>;
+}
+
+/** A picture that can be compared with another one of the same table without being read. */
+export interface TablePicture<T extends TableRow> extends TableView<T> {
+  /** All rows, oldest first, in parts. */
+  parts(): Iterable<TablePart<T>>;
+}
+
 /** A table as its readers see it. */
 export interface Table<T extends TableRow> extends TableView<T> {
   /** The row whose id has this key (`idKey`). */
   get(key: string): T | undefined;
   has(key: string): boolean;
-  view(): TableView<T>;
+  view(): TablePicture<T>;
 }
 
 /** A table as its owner sees it. */
@@ -162,7 +175,7 @@ export class RowTable<T extends TableRow> implements WritableTable<T> {
     return rowsAfter(this.#chunks, createdIndex, this.#count);
   }
 
-  view(): TableView<T> {
+  view(): TablePicture<T> {
     this.#epoch += 1;
     return new ChunkView(this.#chunks.slice(), this.size);
   }
@@ -186,7 +199,7 @@ export class RowTable<T extends TableRow> implements WritableTable<T> {
   }
 }
 
-class ChunkView<T extends TableRow> implements TableView<T> {
+class ChunkView<T extends TableRow> implements TablePicture<T> {
   readonly size: number;
   readonly #chunks: readonly Chunk<T>[];
 
@@ -201,6 +214,14 @@ class ChunkView<T extends TableRow> implements TableView<T> {
 
   after(createdIndex: number): IterableIterator<T> {
     return rowsAfter(this.#chunks, createdIndex, NEVER_WRITTEN);
+  }
+
+  *parts(): Generator<TablePart<T>, undefined> {
+    for (const chunk of this.#chunks) {
+      // A chunk that a picture holds is never written again: the next write makes another one.
+      const isFull = chunk.slots.length === CHUNK_SLOTS;
+      yield { of: isFull ? chunk : null, rows: rowsFrom([chunk], 0, 0, NEVER_WRITTEN, 0) };
+    }
   }
 }
 

@@ -14,7 +14,7 @@ import { SNAPSHOTS_KEPT, SNAPSHOT_BLOCK_BYTES } from "../base/limits.ts";
 import type { Clock } from "../env/clock.ts";
 import type { Logger } from "../env/logger.ts";
 import type { Machine, MachineView } from "../fsm/machine.ts";
-import { MachineLoader, snapshotBlocks } from "../fsm/snapshot.ts";
+import { MachineLoader, snapshotParts } from "../fsm/snapshot.ts";
 import type { SnapshotPoint } from "../raft/messages.ts";
 import { releaseIndex } from "../storage/recovery.ts";
 import { DiskError } from "../env/disk.ts";
@@ -87,8 +87,8 @@ export class SnapshotService {
     const began = clock.monotonicMs();
     await events.syncThrough(point.index);
     const meta = { clusterId, ...point, createdMs: clock.wallMs() };
-    const rest = restsBetweenSlices(clock);
-    await store.write(meta, snapshotBlocks(view, SNAPSHOT_BLOCK_BYTES), rest);
+    const pause = restsBetweenSlices(clock);
+    await store.write(meta, { parts: snapshotParts(view, SNAPSHOT_BLOCK_BYTES), pause });
     await log.append({ hardState: null, mark: { kind: "local", ...point }, entries: null });
     logger.info("snapshot taken", {
       index: point.index,

@@ -5,11 +5,20 @@ import { nodeId } from "../base/brand.ts";
 import { ByteReader, ByteWriter, decodeUtf8, encodeUtf8 } from "../base/bytes.ts";
 import type { LogFields, Logger } from "../env/logger.ts";
 import type { ConfState } from "../storage/conf-state.ts";
+import type { SnapshotSource } from "../storage/snapshots/snapshot-writer.ts";
 import { entryData, readSpan } from "../storage/wal/entries.ts";
 import type { LogOptions } from "../storage/wal/log.ts";
 import { type SimDisk, immediateDisk } from "./disk.ts";
 import { SimClock } from "./sim-clock.ts";
 import { SimRandom } from "./sim-random.ts";
+
+/** Blocks of a snapshot of which nothing is known, with no pause between them. */
+export function madeOf(
+  blocks: Iterable<Uint8Array>,
+  pause = (): Promise<void> => Promise.resolve(),
+): SnapshotSource {
+  return { parts: [{ of: null, blocks: () => blocks[Symbol.iterator]() }], pause };
+}
 
 export interface LoggedLine {
   readonly level: "debug" | "info" | "warn" | "error";

@@ -10,6 +10,7 @@ import {
   encodeEntries,
   entriesFrom,
   storageWorld,
+  madeOf,
 } from "../sim/storage-world.ts";
 import { nodeId } from "../base/brand.ts";
 import { CorruptionError } from "./errors.ts";
@@ -18,7 +19,6 @@ import { snapshotPath } from "./snapshots/snapshot-store.ts";
 
 const FOUNDING = { index: 1, term: 1, confState: FOUNDERS };
 const FOURTH = nodeId(4);
-const noPause = (): Promise<void> => Promise.resolve();
 
 interface Started extends Recovered {
   readonly world: StorageWorld;
@@ -52,7 +52,7 @@ async function append(node: Started, first: number, count: number, term = 1): Pr
 async function snapshot(node: Started, index: number, term = 1): Promise<void> {
   const meta = { clusterId: "test-cluster", index, term, confState: FOUNDERS, createdMs: 5 };
   const blocks = [`state at ${index}, `, "and more"].map(encodeUtf8);
-  await node.snapshots.write(meta, blocks.values(), noPause);
+  await node.snapshots.write(meta, madeOf(blocks));
   const mark = { kind: "local", index, term, confState: FOUNDERS } as const;
   await node.log.append({ hardState: null, mark, entries: null });
   await node.snapshots.prune(2, node.log.marks);
@@ -61,7 +61,7 @@ async function snapshot(node: Started, index: number, term = 1): Promise<void> {
 
 async function install(node: Started, index: number, term: number): Promise<void> {
   const meta = { clusterId: "test-cluster", index, term, confState: FOUNDERS, createdMs: 5 };
-  await node.snapshots.write(meta, [encodeUtf8(`installed at ${index}`)].values(), noPause);
+  await node.snapshots.write(meta, madeOf([encodeUtf8(`installed at ${index}`)]));
   const mark = { kind: "installed", index, term, confState: FOUNDERS } as const;
   await node.log.append({ hardState: { term, vote: 0, commit: index }, mark, entries: null });
 }
@@ -229,7 +229,7 @@ describe("recovery", () => {
       confState: FOUNDERS,
       createdMs: 5,
     };
-    await node.snapshots.write(meta, [encodeUtf8("never marked")].values(), noPause);
+    await node.snapshots.write(meta, madeOf([encodeUtf8("never marked")]));
     await node.log.close();
     const again = await start(node.world.disk);
     expect(again.snapshot.index).toBe(1);

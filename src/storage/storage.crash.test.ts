@@ -14,6 +14,7 @@ import {
   encodeEntries,
   entriesFrom,
   storageWorld,
+  madeOf,
 } from "../sim/storage-world.ts";
 import { EventLog } from "./events/event-log.ts";
 import { type Recovered, createStorage, hasLog, recover, releaseIndex } from "./recovery.ts";
@@ -21,7 +22,6 @@ import { SnapshotStore } from "./snapshots/snapshot-store.ts";
 
 const INDEX_MAX = 400;
 const META = { clusterId: "test-cluster", term: 1, confState: FOUNDERS, createdMs: 0 };
-const noPause = (): Promise<void> => Promise.resolve();
 
 /** The one history of this cluster: what each index holds, and the state after it. */
 const TEXTS = Array.from({ length: INDEX_MAX + 1 }, (_, i) =>
@@ -146,7 +146,7 @@ class Life {
     await this.#events.syncThrough(index);
     this.#promises.eventsSynced = Math.max(this.#promises.eventsSynced, index);
     const blocks = [encodeUtf8(must(STATES[index], "state"))];
-    await snapshots.write({ ...META, index }, blocks.values(), noPause);
+    await snapshots.write({ ...META, index }, madeOf(blocks));
     const mark = { kind: "local", index, term: 1, confState: FOUNDERS } as const;
     await log.append({ hardState: null, mark, entries: null });
     await this.#letGo();
@@ -216,11 +216,7 @@ function range(from: number, to: number): readonly number[] {
 async function snapshotFile(index: number): Promise<Uint8Array> {
   const { options } = storageWorld(99);
   const store = await SnapshotStore.open(options);
-  await store.write(
-    { ...META, index },
-    [encodeUtf8(must(STATES[index], "state"))].values(),
-    noPause,
-  );
+  await store.write({ ...META, index }, madeOf([encodeUtf8(must(STATES[index], "state"))]));
   const reader = await store.open(index, 1);
   return reader.read(0, reader.bytes);
 }

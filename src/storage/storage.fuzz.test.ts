@@ -12,7 +12,13 @@ import { type SimDisk, immediateDisk } from "../sim/disk.ts";
 import { Fuzz } from "../sim/fuzz.ts";
 import { inPieces, mutated } from "../sim/mutation.ts";
 import { SimRandom } from "../sim/sim-random.ts";
-import { FOUNDERS, encodeEntries, entriesFrom, storageWorld } from "../sim/storage-world.ts";
+import {
+  FOUNDERS,
+  encodeEntries,
+  entriesFrom,
+  storageWorld,
+  madeOf,
+} from "../sim/storage-world.ts";
 import {
   ClusterMismatchError,
   CorruptionError,
@@ -50,7 +56,7 @@ async function writtenFolder(): Promise<SimDisk> {
     if (index % 10 !== 0) continue;
     const { clusterId } = options;
     const meta = { clusterId, index, term: 2, confState: FOUNDERS, createdMs: 1 };
-    await snapshots.write(meta, BLOCKS[Symbol.iterator](), () => Promise.resolve());
+    await snapshots.write(meta, madeOf(BLOCKS));
     const mark = { kind: "local", index, term: 2, confState: FOUNDERS } as const;
     await log.append({ hardState, mark, entries: null });
   }

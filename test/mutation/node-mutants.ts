@@ -240,11 +240,11 @@ export const NODE_MUTANTS: readonly Mutant[] = [
       {
         file: "src/node/snapshot-service.ts",
         find:
-          "    await store.write(meta, snapshotBlocks(view, SNAPSHOT_BLOCK_BYTES), rest);\n" +
+          "    await store.write(meta, { parts: snapshotParts(view, SNAPSHOT_BLOCK_BYTES), pause });\n" +
           '    await log.append({ hardState: null, mark: { kind: "local", ...point }, entries: null });\n',
         replace:
           '    await log.append({ hardState: null, mark: { kind: "local", ...point }, entries: null });\n' +
-          "    await store.write(meta, snapshotBlocks(view, SNAPSHOT_BLOCK_BYTES), rest);\n",
+          "    await store.write(meta, { parts: snapshotParts(view, SNAPSHOT_BLOCK_BYTES), pause });\n",
       },
     ],
     units: ["src/node", "src/storage"],

@@ -313,8 +313,8 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "src/storage/snapshots/snapshot-writer.ts",
-        find: "    await file.sync();\n    return await file.size();\n",
-        replace: "    return await file.size();\n",
+        find: "    await file.sync();\n    return { bytes: await file.size(), parts: out.written };\n",
+        replace: "    return { bytes: await file.size(), parts: out.written };\n",
       },
     ],
     units: ["src/storage/snapshots", "src/storage/storage.crash.test.ts"],

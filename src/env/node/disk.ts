@@ -57,8 +57,9 @@ class NodeFile implements DiskFile {
     return stat.size;
   }
 
-  async read(at: number, length: number): Promise<Uint8Array> {
-    const bytes = new Uint8Array(length);
+  async read(at: number, length: number, memory?: Uint8Array): Promise<Uint8Array> {
+    const has = memory !== undefined && memory.length >= length;
+    const bytes = has ? memory.subarray(0, length) : new Uint8Array(length);
     let filled = 0;
     while (filled < length) {
       const got = await call<number>("read", this.path, (done) =>

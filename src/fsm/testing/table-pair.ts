@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { expect } from "vitest";
-import type { TableRow, TableView, WritableTable } from "../table.ts";
+import type { TablePicture, TableRow, WritableTable } from "../table.ts";
 
 export type Step =
   | { readonly kind: "insert"; readonly id: string | number; readonly gap: number }
@@ -44,7 +44,11 @@ export interface PairOptions<T extends TableRow> {
 export class TablePair<T extends TableRow> {
   rows: T[] = [];
   readonly #options: PairOptions<T>;
-  readonly #views: { readonly view: TableView<T>; readonly rows: readonly T[] }[] = [];
+  readonly #views: { readonly view: TablePicture<T>; readonly rows: readonly T[] }[] = [];
+  /** What each object that parts of pictures are of stood for when it was first seen. */
+  readonly #standsFor = new Map<object, readonly T[]>();
+  /** Parts that were seen again, in whatever picture. */
+  repeated = 0;
   #index = 0;
   #name = 0;
 
@@ -97,7 +101,22 @@ export class TablePair<T extends TableRow> {
       expect(this.#areSame(view.values(), rows)).toBe(true);
       const middle = rows[rows.length >>> 1]?.created_index ?? 0;
       expect(this.#areSame(view.after(middle), rows.slice((rows.length >>> 1) + 1))).toBe(true);
+      this.#compareParts(view, rows);
     }
+  }
+
+  #compareParts(view: TablePicture<T>, rows: readonly T[]): void {
+    const all: T[] = [];
+    for (const part of view.parts()) {
+      const own = [...part.rows];
+      all.push(...own);
+      if (part.of === null) continue;
+      const known = this.#standsFor.get(part.of);
+      if (known === undefined) this.#standsFor.set(part.of, own);
+      else expect(this.#areSame(own, known)).toBe(true);
+      if (known !== undefined) this.repeated += 1;
+    }
+    expect(this.#areSame(all, rows)).toBe(true);
   }
 
   #areSame(read: Iterable<T>, rows: readonly T[]): boolean {

@@ -1,16 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { encodeUtf8 } from "../../base/bytes.ts";
 import { sha256Hex } from "../../base/hash.ts";
-import { SNAPSHOT_BLOCKS_PER_SLICE } from "../../base/limits.ts";
+import { SNAPSHOT_SLICE_BYTES } from "../../base/limits.ts";
 import { type SimDisk, immediateDisk } from "../../sim/disk.ts";
 import { SimRandom } from "../../sim/sim-random.ts";
-import { FOUNDERS, RecordingLogger } from "../../sim/storage-world.ts";
+import { FOUNDERS, RecordingLogger, madeOf } from "../../sim/storage-world.ts";
 import { CorruptionError, ReceivedFileError, SnapshotSpaceError } from "../errors.ts";
 import type { SnapshotMeta } from "./format.ts";
 import { type SnapshotId, SnapshotStore, snapshotPath } from "./snapshot-store.ts";
 
 const CLUSTER = "test-cluster";
-const noPause = (): Promise<void> => Promise.resolve();
 
 function metaAt(index: number, term = 3): SnapshotMeta {
   return { clusterId: CLUSTER, index, term, confState: FOUNDERS, createdMs: 1_767_225_600_000 };
@@ -64,7 +63,7 @@ describe("the snapshot store", () => {
     const disk = newDisk();
     const store = await openStore(disk);
     const blocks = blocksOf(13);
-    await store.write(metaAt(20), blocks.values(), noPause);
+    await store.write(metaAt(20), madeOf(blocks));
     expect(await load(store, metaAt(20))).toEqual({ meta: metaAt(20), blocks });
     const again = await openStore(disk.crash(new SimRandom(3)));
     expect(again.list()).toMatchObject([{ index: 20, term: 3 }]);
@@ -73,7 +72,7 @@ describe("the snapshot store", () => {
 
   it("holds an empty state, which has no blocks", async () => {
     const store = await openStore();
-    await store.write(metaAt(2), [].values(), noPause);
+    await store.write(metaAt(2), madeOf([]));
     expect(await load(store, metaAt(2))).toEqual({ meta: metaAt(2), blocks: [] });
   });
 
@@ -82,23 +81,24 @@ describe("the snapshot store", () => {
     let made = 0;
     let pauses = 0;
     function* counted(): Generator<Uint8Array> {
-      for (const block of blocksOf(5 * SNAPSHOT_BLOCKS_PER_SLICE + 1)) {
+      for (const block of blocksOf(11, SNAPSHOT_SLICE_BYTES / 2)) {
         made += 1;
         yield block;
       }
     }
-    await store.write(metaAt(9), counted(), () => {
+    const pause = (): Promise<void> => {
       pauses += 1;
-      expect(made).toBe(pauses * SNAPSHOT_BLOCKS_PER_SLICE);
+      expect(made).toBe(2 * pauses);
       return Promise.resolve();
-    });
+    };
+    await store.write(metaAt(9), madeOf(counted(), pause));
     expect(pauses).toBe(5);
   });
 
   it("finds damage to any byte, and says in which file and where", async () => {
     const disk = newDisk();
     const store = await openStore(disk);
-    await store.write(metaAt(20), blocksOf(3, 60).values(), noPause);
+    await store.write(metaAt(20), madeOf(blocksOf(3, 60)));
     const path = snapshotPath(metaAt(20));
     const size = disk.peek(path).length;
     for (let at = 0; at < size; at++) {
@@ -117,7 +117,7 @@ describe("the snapshot store", () => {
     const disk = newDisk();
     const store = await openStore(disk);
     const blocks = blocksOf(6);
-    await store.write(metaAt(20), blocks.values(), noPause);
+    await store.write(metaAt(20), madeOf(blocks));
     const path = snapshotPath(metaAt(20));
     for (let at = 300; at < disk.peek(path).length; at += 97) {
       const damaged = disk.clone();
@@ -133,7 +133,7 @@ describe("the snapshot store", () => {
   it("finds a file cut off at any byte, and one with something behind its end", async () => {
     const disk = newDisk();
     const store = await openStore(disk);
-    await store.write(metaAt(20), blocksOf(3, 60).values(), noPause);
+    await store.write(metaAt(20), madeOf(blocksOf(3, 60)));
     const path = snapshotPath(metaAt(20));
     const size = disk.peek(path).length;
     for (let left = 0; left < size; left++) {
@@ -154,7 +154,7 @@ describe("the snapshot store", () => {
   it("refuses a file that was renamed, and one of another cluster", async () => {
     const disk = newDisk();
     const store = await openStore(disk);
-    await store.write(metaAt(20), blocksOf(2).values(), noPause);
+    await store.write(metaAt(20), madeOf(blocksOf(2)));
     await disk.rename(snapshotPath(metaAt(20)), snapshotPath({ index: 21, term: 3 }));
     const renamed = await openStore(disk);
     await expect(renamed.load(21, 3, () => undefined)).rejects.toMatchObject({
@@ -170,7 +170,7 @@ describe("the snapshot store", () => {
   it("keeps the newest that the log vouches for and what is newer, and removes the rest", async () => {
     const store = await openStore();
     for (const index of [10, 20, 30, 40, 50]) {
-      await store.write(metaAt(index), blocksOf(1).values(), noPause);
+      await store.write(metaAt(index), madeOf(blocksOf(1)));
     }
     // 50 is on its way: its mark is not in the log yet. 30 was never marked.
     const marks = [10, 20, 40].map((index) => metaAt(index));
@@ -188,7 +188,7 @@ describe("the snapshot store", () => {
     const disk = newDisk();
     const store = await openStore(disk);
     for (const index of [10, 20]) {
-      await store.write(metaAt(index), blocksOf(4).values(), noPause);
+      await store.write(metaAt(index), madeOf(blocksOf(4)));
     }
     const reader = await store.open(10, 3);
     const second = await store.open(10, 3);
@@ -206,7 +206,7 @@ describe("the snapshot store", () => {
   it("does not send a file that its own disk has spoilt", async () => {
     const disk = newDisk();
     const store = await openStore(disk);
-    await store.write(metaAt(10), blocksOf(4).values(), noPause);
+    await store.write(metaAt(10), madeOf(blocksOf(4)));
     disk.flip(snapshotPath(metaAt(10)), 700, 2);
     await expect(store.open(10, 3)).rejects.toBeInstanceOf(CorruptionError);
     await expect(store.open(11, 3)).rejects.toMatchObject({ code: "ENOENT" });
@@ -215,7 +215,7 @@ describe("the snapshot store", () => {
   it("checks a file again before it is sent once more, if the last transfer gave a reason to doubt it", async () => {
     const disk = newDisk();
     const store = await openStore(disk);
-    await store.write(metaAt(10), blocksOf(4).values(), noPause);
+    await store.write(metaAt(10), madeOf(blocksOf(4)));
     await (await store.open(10, 3)).close();
     disk.flip(snapshotPath(metaAt(10)), 700, 2);
     await (await store.open(10, 3)).close(); // believed: it was good a moment ago
@@ -223,7 +223,7 @@ describe("the snapshot store", () => {
     await expect(store.open(10, 3)).rejects.toBeInstanceOf(CorruptionError);
     store.retire({ index: 10, term: 3 });
     expect(store.has({ index: 10, term: 3 })).toBe(false);
-    await store.write(metaAt(10), blocksOf(4).values(), noPause);
+    await store.write(metaAt(10), madeOf(blocksOf(4)));
     await (await store.open(10, 3)).close();
   });
 
@@ -231,14 +231,14 @@ describe("the snapshot store", () => {
     const disk = newDisk();
     const store = await openStore(disk);
     const blocks = blocksOf(4);
-    await store.write(metaAt(10), blocks.values(), noPause);
+    await store.write(metaAt(10), madeOf(blocks));
     disk.failNext({ operation: "open", path: /^snapshots/ }, "EIO");
     await expect(store.open(10, 3)).rejects.toMatchObject({ code: "EIO" });
     store.retire(metaAt(10));
     // The power fails before there is another one: this one was good all the time.
     const after = await openStore(disk.clone().crash(new SimRandom(7)));
     expect(await load(after, metaAt(10))).toEqual({ meta: metaAt(10), blocks });
-    await store.write(metaAt(20), blocksOf(2).values(), noPause);
+    await store.write(metaAt(20), madeOf(blocksOf(2)));
     await store.prune(2, [metaAt(10)]);
     expect(disk.files).toContain(snapshotPath(metaAt(10)));
     await store.prune(2, [metaAt(10), metaAt(20)]);
@@ -248,7 +248,7 @@ describe("the snapshot store", () => {
   it("gives a received file its name only when all of it is what was announced", async () => {
     const sender = await openStore();
     const blocks = blocksOf(9);
-    await sender.write(metaAt(33), blocks.values(), noPause);
+    await sender.write(metaAt(33), madeOf(blocks));
     const file = await stream(sender, metaAt(33));
     const disk = newDisk();
     const store = await openStore(disk);
@@ -260,7 +260,7 @@ describe("the snapshot store", () => {
 
   it("leaves nothing of a received file that is damaged, foreign, of another index, short or long", async () => {
     const sender = await openStore();
-    await sender.write(metaAt(33), blocksOf(2, 100).values(), noPause);
+    await sender.write(metaAt(33), madeOf(blocksOf(2, 100)));
     const file = await stream(sender, metaAt(33));
     const disk = newDisk();
     const store = await openStore(disk);
@@ -301,10 +301,10 @@ describe("the snapshot store", () => {
   it("gives the room back when the disk is full, and says so in a way one can wait for", async () => {
     const disk = newDisk();
     const store = await openStore(disk);
-    await store.write(metaAt(10), blocksOf(2).values(), noPause);
+    await store.write(metaAt(10), madeOf(blocksOf(2)));
     const used = disk.peek(snapshotPath(metaAt(10))).length;
     disk.setCapacity(used + 2000);
-    const write = store.write(metaAt(20), blocksOf(30).values(), noPause);
+    const write = store.write(metaAt(20), madeOf(blocksOf(30)));
     await expect(write).rejects.toBeInstanceOf(SnapshotSpaceError);
     expect(disk.files).toEqual([snapshotPath(metaAt(10))]);
     const sink = await store.receive({ index: 30, term: 3, bytes: 5000, sha256: "0".repeat(64) });
@@ -312,7 +312,7 @@ describe("the snapshot store", () => {
     await sink.abort();
     expect(disk.files).toEqual([snapshotPath(metaAt(10))]);
     disk.setCapacity(1_000_000);
-    await store.write(metaAt(20), blocksOf(30).values(), noPause);
+    await store.write(metaAt(20), madeOf(blocksOf(30)));
     expect(store.list().map(({ index }) => index)).toEqual([10, 20]);
   });
 
@@ -322,7 +322,7 @@ describe("the snapshot store", () => {
       const disk = newDisk();
       const store = await openStore(disk);
       disk.failNext({ operation: "sync", path: /snapshots/ }, code);
-      const write = store.write(metaAt(10), blocksOf(2).values(), noPause);
+      const write = store.write(metaAt(10), madeOf(blocksOf(2)));
       await expect(write).rejects.toMatchObject({ name: "DiskError", code });
       expect(store.list()).toEqual([]);
     },
@@ -335,7 +335,7 @@ describe("the snapshot store", () => {
       yield* blocksOf(5);
       throw new Error("the state cannot be written");
     }
-    await expect(store.write(metaAt(10), broken(), noPause)).rejects.toThrow("cannot be written");
+    await expect(store.write(metaAt(10), madeOf(broken()))).rejects.toThrow("cannot be written");
     expect(store.list()).toEqual([]);
     expect(disk.files).toEqual([]);
   });
@@ -354,9 +354,9 @@ describe("the snapshot store", () => {
   it("takes no second file for a snapshot that it has", async () => {
     const disk = newDisk();
     const store = await openStore(disk);
-    await store.write(metaAt(10), blocksOf(2).values(), noPause);
+    await store.write(metaAt(10), madeOf(blocksOf(2)));
     const { operations } = disk;
-    await store.write(metaAt(10), blocksOf(2).values(), noPause);
+    await store.write(metaAt(10), madeOf(blocksOf(2)));
     expect(disk.operations).toBe(operations);
   });
 });

@@ -7,11 +7,12 @@ import { type Disk, DiskError } from "../../env/disk.ts";
 import type { Logger } from "../../env/logger.ts";
 import { ClusterMismatchError, CorruptionError, SnapshotSpaceError } from "../errors.ts";
 import { SNAPSHOT_FOLDER, SNAPSHOT_SUFFIX, hex16, parseName } from "../names.ts";
+import { EarlierParts, type WrittenParts } from "./earlier-parts.ts";
 import type { SnapshotMeta } from "./format.ts";
 import { type SnapshotContent, type SnapshotTaker, scanSnapshot } from "./scan.ts";
 import { SnapshotReader } from "./snapshot-reader.ts";
 import { type SnapshotOffer, SnapshotReceiver, type SnapshotSink } from "./snapshot-receiver.ts";
-import { writeSnapshot } from "./snapshot-writer.ts";
+import { type SnapshotSource, writeSnapshot } from "./snapshot-writer.ts";
 
 const DAMAGED_SUFFIX = ".damaged";
 
@@ -29,6 +30,12 @@ export interface SnapshotStoreOptions {
   readonly disk: Disk;
   readonly logger: Logger;
   readonly clusterId: string;
+}
+
+/** The newest snapshot that this process wrote. */
+interface LastWritten {
+  readonly id: SnapshotId;
+  readonly parts: WrittenParts;
 }
 
 export function snapshotPath(id: SnapshotId): string {
@@ -52,6 +59,7 @@ export class SnapshotStore {
   /** What was checked once need not be checked again before the next transfer. */
   readonly #checked = new Map<string, SnapshotContent>();
   #temporaries = 0;
+  #last: LastWritten | null = null;
 
   private constructor(options: SnapshotStoreOptions, list: readonly SnapshotInfo[]) {
     this.#options = options;
@@ -87,26 +95,55 @@ export class SnapshotStore {
   }
 
   /**
-   * Writes a snapshot; `blocks` is drawn from a few at a time, with `pause` in between. Durable on
+   * Writes a snapshot; what has not changed since the last one written is copied from that. Durable on
    * resolve. Rejects with a SnapshotSpaceError if there is no room: then nothing of it is left.
    */
-  async write(
-    meta: SnapshotMeta,
-    blocks: Iterator<Uint8Array>,
-    pause: () => Promise<void>,
-  ): Promise<void> {
-    assert(meta.clusterId === this.#options.clusterId, "a snapshot of another cluster");
+  async write(meta: SnapshotMeta, source: SnapshotSource): Promise<void> {
+    const { clusterId, disk } = this.#options;
+    assert(meta.clusterId === clusterId, "a snapshot of another cluster");
     if (this.has(meta)) return; // a leader's snapshot of the same state came first
     const temporary = this.#temporary();
+    const before = this.#last;
+    const earlier = before === null ? null : await this.#openEarlier(before);
     try {
-      const bytes = await writeSnapshot(this.#options.disk, temporary, meta, blocks, pause);
+      const { bytes, parts } = await writeSnapshot(disk, temporary, meta, source, earlier);
       await this.#adopt(temporary, meta, bytes);
+      this.#last = { id: { index: meta.index, term: meta.term }, parts };
     } catch (thrown) {
       const error = this.#explain(thrown, meta);
       // A disk that failed is not touched any more; otherwise the room is given back.
       if (!(error instanceof DiskError)) await this.#removeIfThere(temporary);
       throw error;
+    } finally {
+      if (before !== null && earlier !== null) await this.#closeEarlier(before.id, earlier);
     }
+  }
+
+  /** The last snapshot written, to copy from; null if its file is not there to be used. It stays while it is open. */
+  async #openEarlier({ id, parts }: LastWritten): Promise<EarlierParts | null> {
+    if (!this.has(id)) return null;
+    const { disk, logger } = this.#options;
+    const path = snapshotPath(id);
+    const onFailure = (reason: string): void => {
+      logger.warn("an older snapshot cannot be copied from: the new one is made from memory", {
+        file: path,
+        reason,
+      });
+      this.#checked.delete(path); // looked through anew before it is sent
+    };
+    this.#pin(path);
+    try {
+      return new EarlierParts(await disk.open(path, "read"), parts, onFailure);
+    } catch (thrown) {
+      onFailure(toError(thrown).message);
+      await this.#unpin(path);
+      return null;
+    }
+  }
+
+  async #closeEarlier(id: SnapshotId, earlier: EarlierParts): Promise<void> {
+    await earlier.close();
+    await this.#unpin(snapshotPath(id));
   }
 
   /** Begins to take a file from a peer. */
