@@ -1,7 +1,7 @@
 // When to take a snapshot, and how much of the log to keep in memory behind it.
 //
-// A snapshot costs as much as the farm is large, so it waits until as many entries have come as would
-// pay for it: at least `snapshotEntries`, and half as many as there are objects. But what came since is
+// A snapshot costs as much as the farm is large (much less where little has changed since the one before, but what
+// it writes to the disk is all of it), so it waits until as many entries have come as would pay for it: at least `snapshotEntries`, and half as many as there are objects. But what came since is
 // applied again at a start, so it waits for no more than `ENTRIES_MAX`; and a node that has little to do
 // takes one earlier, when there is a fiftieth. After each the node rests for as long as it took, unless twice
 // as many entries come meanwhile, or it falls quiet: on a large farm under full load one would follow the
